@@ -59,7 +59,7 @@ def fault(field: Field, value: Any) -> str | None:
         return None if value in field.codes else "category"
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return "type"
-    if not math.isfinite(value):
+    if isinstance(value, float) and not math.isfinite(value):
         return "not_finite"
     if field.kind == "integer" and value != int(value):
         return "type"

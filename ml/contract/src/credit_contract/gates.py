@@ -10,8 +10,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field as Constraint
-from pydantic import ValidationError, model_validator
+from pydantic import Field as Constraint, ValidationError, model_validator
 
 from credit_contract.errors import GateError
 from credit_contract.schema import Frozen

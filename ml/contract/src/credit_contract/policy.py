@@ -11,8 +11,7 @@ from typing import Annotated, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field as Constraint
-from pydantic import model_validator
+from pydantic import Field as Constraint, model_validator
 
 from credit_contract.schema import FeatureSchema, Frozen
 

@@ -13,8 +13,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, model_validator
-from pydantic import Field as Constraint
+from pydantic import BaseModel, ConfigDict, Field as Constraint, model_validator
 
 from credit_contract.errors import SchemaError
 
