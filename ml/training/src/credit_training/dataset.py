@@ -1,0 +1,247 @@
+"""A dataset as its YAML describes it: source, columns, target, versions, split, features, policy.
+
+Does not read the data itself, and leaves the feature steps to whoever builds the model.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from pydantic import Field as Constraint, ValidationError, field_validator, model_validator
+from yaml import YAMLError
+
+from credit_contract.errors import SchemaError
+from credit_contract.policy import Policy
+from credit_contract.schema import FeatureSchema, Field, Frozen, Role
+from credit_training.errors import DatasetError
+from credit_training.recipe import Step
+
+Sha256 = Annotated[str, Constraint(pattern=r"^[0-9a-f]{64}$")]
+HttpUrl = Annotated[str, Constraint(pattern=r"^https?://")]
+
+
+class FileSource(Frozen):
+    """A delimited file below CREDIT_DATA_DIR, or at its publisher.
+
+    `columns` names the columns of a file without header. `members` leads through nested archives;
+    `converter` turns what the publisher offers into the table. `sha256` is the table's.
+    """
+
+    kind: Literal["file"]
+    path: str
+    delimiter: Annotated[str, Constraint(min_length=1, max_length=1)] = ","
+    columns: tuple[str, ...] = ()
+    url: HttpUrl | None = None
+    publisher_sha256: Sha256 | None = None
+    members: tuple[str, ...] = ()
+    converter: str | None = None
+    sha256: Sha256 | None = None
+
+
+class HttpSource(Frozen):
+    """An HTTP API that answers JSON: the list under `records`, page by page if `page_parameter` is given."""
+
+    kind: Literal["http"]
+    url: HttpUrl
+    parameters: dict[str, str | int] = Constraint(default_factory=dict)
+    records: tuple[str, ...] = ()
+    page_parameter: str | None = None
+    first_page: int = 1
+    sha256: Sha256 | None = None
+
+
+class SqlSource(Frozen):
+    """A query against any database that SQLAlchemy speaks to; `${oc.env:NAME}` keeps passwords out of the YAML."""
+
+    kind: Literal["sql"]
+    url: str
+    query: str
+    sha256: Sha256 | None = None
+
+
+class SimulatorSource(Frozen):
+    """The portfolio simulator with these settings of its scenario."""
+
+    kind: Literal["simulator"]
+    scenario: dict[str, Any] = Constraint(default_factory=dict)
+    sha256: Sha256 | None = None
+
+
+Source = Annotated[FileSource | HttpSource | SqlSource | SimulatorSource, Constraint(discriminator="kind")]
+
+
+class Column(Field):
+    """A field, where it is published (`source`, if under another name) and the borders of its monitored groups."""
+
+    source: str | None = None
+    bands: tuple[float, ...] = ()
+
+    @property
+    def published(self) -> str:
+        """The column's name in the source."""
+        return self.source or self.name
+
+
+class Target(Frozen):
+    """The outcome: a column and the texts in it that mean bad and good."""
+
+    column: str
+    bad: tuple[str, ...]
+    good: tuple[str, ...]
+    meaning: str
+
+
+class TimeSplit(Frozen):
+    """The hold-out is everything from a date on."""
+
+    kind: Literal["time"]
+    holdout_from: date
+
+
+class StratifiedSplit(Frozen):
+    """The hold-out is a share of the rows, the same in both classes; duplicates stay together."""
+
+    kind: Literal["stratified"]
+    holdout: Annotated[float, Constraint(gt=0, lt=1)]
+    seed: int
+
+
+class Version(Frozen):
+    """A way to clean the data. `fields` replaces the descriptions of fields that differ in this version.
+
+    `holdout_sha256` is what the rebuilt hold-out must hash to.
+    """
+
+    summary: str
+    recipe: tuple[Step, ...] = ()
+    fields: tuple[Column, ...] = ()
+    holdout_sha256: Sha256 | None = None
+
+    @field_validator("fields", mode="before")
+    @classmethod
+    def _by_name(cls, value: Any) -> Any:
+        return named(value)
+
+
+class DatasetSpec(Frozen):
+    """One dataset. `other_columns` are published columns that are no fields of an applicant, with their meaning.
+
+    `train` is what this dataset changes of `conf/train.yaml`.
+    """
+
+    name: Annotated[str, Constraint(pattern=r"^[a-z][a-z0-9_]*$")]
+    title: str
+    about: str
+    licence: str
+    citation: str
+    source: Source
+    target: Target
+    weight: str | None = None
+    time: str | None = None
+    fields: tuple[Column, ...]
+    other_columns: dict[str, str] = Constraint(default_factory=dict)
+    versions: dict[str, Version]
+    split: Annotated[TimeSplit | StratifiedSplit, Constraint(discriminator="kind")]
+    features: tuple[dict[str, Any], ...] = ()
+    train: dict[str, Any] = {}
+    policy: dict[str, Any]
+
+    @field_validator("fields", mode="before")
+    @classmethod
+    def _by_name(cls, value: Any) -> Any:
+        return named(value)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        fields = {field.name for field in self.fields}
+        columns = fields | self.other_columns.keys() | {self.target.column, self.weight, self.time}
+        for name, version in self.versions.items():
+            if strangers := sorted({field.name for field in version.fields} - fields):
+                raise ValueError(f"versions.{name}.fields: {strangers} are not among the dataset's fields")
+            if strangers := sorted({column for step in version.recipe for column in step.reads} - columns):
+                raise ValueError(f"versions.{name}.recipe: {strangers} are no columns of the dataset")
+            self.policy_for(self.feature_schema(name))
+        if self.split.kind == "time" and self.time is None:
+            raise ValueError("split: a split by time needs the key time")
+        return self
+
+    def columns(self, version: str) -> tuple[Column, ...]:
+        """The fields as this version has them, in the order of the dataset."""
+        if version not in self.versions:
+            raise DatasetError(f"dataset {self.name} has no version {version!r}; it has {', '.join(self.versions)}")
+        replaced = {field.name: field for field in self.versions[version].fields}
+        return tuple(replaced.get(field.name, field) for field in self.fields)
+
+    def feature_schema(
+        self, version: str, protected_used: bool = False, kept_leaks: Collection[str] = ()
+    ) -> FeatureSchema:
+        """What a model of this version may score: protected fields and leaks only when asked for.
+
+        Raises:
+            DatasetError: no such version, or a name in `kept_leaks` is no leak of this dataset.
+        """
+        columns = self.columns(version)
+        leaks = {column.name for column in columns if column.role == "leak"}
+        if strangers := sorted(set(kept_leaks) - leaks):
+            raise DatasetError(f"dataset {self.name} has no leak {strangers}; its leaks are {sorted(leaks)}")
+
+        def role(column: Column) -> Role:
+            kept = column.name in kept_leaks or (protected_used and column.role == "protected")
+            return "used" if kept else column.role
+
+        fields = tuple(
+            Field.model_validate(column.model_dump(exclude={"source", "bands"}) | {"role": role(column)})
+            for column in columns
+        )
+        return FeatureSchema(dataset=self.name, version=version, fields=fields)
+
+    def policy_for(self, schema: FeatureSchema) -> Policy:
+        """The dataset's credit policy with a reason text for each field that the schema scores."""
+        reasons = {field.name: field.reason for field in schema.scored_fields}
+        policy = Policy.model_validate(self.policy | {"reasons": reasons})
+        policy.check(schema)
+        return policy
+
+
+def named(fields: Any) -> Any:
+    """Fields of a YAML mapping as a list, each with its key as its name."""
+    return [{"name": name, **(body or {})} for name, body in fields.items()] if isinstance(fields, dict) else fields
+
+
+def conf_folder() -> Path:
+    """The shipped configuration: beside the package in a checkout, inside it when installed."""
+    inside = Path(__file__).parent / "conf"
+    return inside if inside.is_dir() else Path(__file__).parents[2] / "conf"
+
+
+def dataset_names() -> list[str]:
+    """The datasets that are shipped."""
+    return sorted(path.stem for path in (conf_folder() / "dataset").glob("*.yaml"))
+
+
+def load_dataset(name: str) -> DatasetSpec:
+    """A shipped dataset by name, or one's own by the path of its YAML.
+
+    Raises:
+        DatasetError: no such dataset, or its YAML is wrong; names the key.
+    """
+    path = Path(name) if name.endswith((".yaml", ".yml")) else conf_folder() / "dataset" / f"{name}.yaml"
+    if not path.is_file():
+        near = difflib.get_close_matches(name, dataset_names(), n=1)
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(dataset_names())}"
+        raise DatasetError(f"no dataset {name!r}; {hint}")
+    try:
+        content = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
+        return DatasetSpec.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise DatasetError(f"{path.name}, key {key or '(whole file)'}: {first['msg']}") from error
+    except (OmegaConfBaseException, YAMLError, SchemaError) as error:
+        raise DatasetError(f"{path.name}: {' '.join(str(error).split())}") from error

@@ -1,0 +1,40 @@
+"""Every error that training raises, as one tree; each is one line that says what, where and what to do.
+
+TrainingError
+├── DatasetError    a dataset's YAML that contradicts itself, or no dataset of that name
+├── SourceError     a source that cannot be read, or is not what was published
+├── TableError      rows that the dataset's description refuses: file, column and row
+└── OutputError     a file that cannot be written
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class TrainingError(Exception):
+    """Base of all; commands print it as one line and exit non-zero."""
+
+
+class DatasetError(TrainingError):
+    """A dataset's YAML that contradicts itself, or no dataset of that name."""
+
+
+class SourceError(TrainingError):
+    """A source that cannot be read, or is not what was published."""
+
+
+class TableError(TrainingError):
+    """Rows that the dataset's description refuses."""
+
+    def __init__(self, table: str, what: str, column: str | None = None, row: int | None = None) -> None:
+        where = [table] + [f"column {column}"] * (column is not None) + [f"row {row}"] * (row is not None)
+        super().__init__(f"{', '.join(where)}: {what}")
+
+
+class OutputError(TrainingError):
+    """A file that cannot be written: full disk, read-only folder, a file where a folder belongs."""
+
+    def __init__(self, path: Path, cause: OSError) -> None:
+        why = cause.strerror or str(cause)
+        super().__init__(f"cannot write {path}: {why}; free space or choose another folder with CREDIT_HOME")

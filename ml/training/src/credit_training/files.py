@@ -1,0 +1,42 @@
+"""Where generated files go and how they are written: aside first, then renamed, so that none is ever half there.
+
+Does not know what is in them.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from credit_training.errors import OutputError
+
+
+def home() -> Path:
+    """The folder of everything generated: CREDIT_HOME, or `var` where the command runs."""
+    return Path(os.environ.get("CREDIT_HOME", "var"))
+
+
+def write_whole(path: Path, content: bytes) -> Path:
+    """Write a file completely or not at all.
+
+    Raises:
+        OutputError: the folder or the file cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    except OSError as error:
+        raise OutputError(path, error) from error
+    aside = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        aside.chmod(0o644)
+        return aside.replace(path)
+    except OSError as error:
+        raise OutputError(path, error) from error
+    finally:
+        aside.unlink(missing_ok=True)
