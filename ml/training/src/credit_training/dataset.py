@@ -149,7 +149,7 @@ class DatasetSpec(Frozen):
     versions: dict[str, Version]
     split: Annotated[TimeSplit | StratifiedSplit, Constraint(discriminator="kind")]
     features: tuple[dict[str, Any], ...] = ()
-    train: dict[str, Any] = {}
+    train: dict[str, Any] = Constraint(default_factory=dict)
     policy: dict[str, Any]
 
     @field_validator("fields", mode="before")

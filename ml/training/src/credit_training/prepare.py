@@ -93,10 +93,11 @@ def prepared(spec: DatasetSpec, version: str, home: Path) -> Prepared:
     frame = _kept(path)
     if frame is None:
         frame = typed_table(spec, version, raw)
+        frame.attrs["sha256"] = table_sha256(frame)
         write_whole(path, _parquet(frame))
     holdout_sha256 = table_sha256(frame[frame[HOLDOUT]])
     _check_holdout(spec, version, holdout_sha256)
-    sha256 = sha256_json(identity | {"table": table_sha256(frame), "holdout": holdout_sha256})
+    sha256 = sha256_json(identity | {"table": frame.attrs["sha256"], "holdout": holdout_sha256})
     return Prepared(spec, version, frame, sha256, holdout_sha256, path)
 
 
@@ -125,7 +126,7 @@ def table_sha256(frame: pd.DataFrame) -> str:
         elif pd.api.types.is_datetime64_any_dtype(column):
             digest.update(column.to_numpy(dtype="datetime64[D]").astype("<i8").tobytes())
         else:
-            digest.update("\x1f".join(column.fillna("")).encode())
+            digest.update("\x1f".join(column.fillna("").to_numpy(dtype=object)).encode())
     return digest.hexdigest()
 
 
@@ -143,15 +144,13 @@ def groups_of(column: Column, values: pd.Series[str]) -> npt.NDArray[np.str_]:
 
 
 def _parquet(frame: pd.DataFrame) -> bytes:
-    """The table with its hash, so that a damaged file is made anew instead of believed."""
-    frame = frame.copy()
-    frame.attrs = {"sha256": table_sha256(frame)}
     stream = io.BytesIO()
     frame.to_parquet(stream, index=False)
     return stream.getvalue()
 
 
 def _kept(path: Path) -> pd.DataFrame | None:
+    """The table kept there, unless its content does not match the hash kept with it."""
     try:
         frame = pd.read_parquet(path)
     except (OSError, ArrowException):
