@@ -1,0 +1,113 @@
+"""The network: partially monotone by construction, from components and categories to a logit of PD.
+
+Units come in two kinds (after Runje and Shankaranarayana 2023, arXiv:2205.11775): free ones see free inputs only, with
+any weights; constrained ones see everything, but constrained inputs only through weights ≥ 0. All activations grow, so
+the output can only grow with a constrained input. Does not know fields, features or calibration.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+UNBOUNDED = 1e30
+
+
+class MonotoneLinear(nn.Module):
+    """x @ weight + bias whose first outputs are free and the rest never fall when a constrained input grows.
+
+    With `members` all tensors have one more axis in front, so that an ensemble is one batched product.
+    """
+
+    def __init__(self, inputs: tuple[int, int], outputs: tuple[int, int], members: int | None) -> None:
+        super().__init__()
+        self.free_inputs, self.free_outputs = inputs[0], outputs[0]
+        lead = () if members is None else (members,)
+        self.weight = nn.Parameter(torch.randn(*lead, sum(inputs), sum(outputs)) / max(sum(inputs), 1) ** 0.5)
+        self.bias = nn.Parameter(torch.zeros(*lead, 1, sum(outputs)))
+        with torch.no_grad():
+            self.weight[..., self.free_inputs :, self.free_outputs :].abs_()
+        self.project()
+
+    @torch.no_grad()
+    def project(self) -> None:
+        """Back to the nearest weights that keep the promise; after every step of the optimiser."""
+        self.weight[..., self.free_inputs :, : self.free_outputs] = 0.0
+        self.weight[..., self.free_inputs :, self.free_outputs :].clamp_(min=0.0)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Outputs [..., n, out] of inputs [..., n, in]."""
+        return inputs @ self.weight + self.bias
+
+
+class Network(nn.Module):
+    """components [n, f] with the constrained ones last, codes [n, q] → logits [n, 1] or [members, n, 1].
+
+    `cardinalities` [q] count each category field's codes, missing included.
+    """
+
+    starts: Tensor
+
+    def __init__(
+        self,
+        components: tuple[int, int],
+        cardinalities: Sequence[int],
+        hidden: Sequence[int],
+        embedding: int,
+        dropout: float,
+        members: int | None = None,
+    ) -> None:
+        super().__init__()
+        lead = () if members is None else (members,)
+        starts = [sum(cardinalities[:position]) for position in range(len(cardinalities))]
+        self.register_buffer("starts", torch.tensor(starts, dtype=torch.int64))
+        self.table = nn.Parameter(torch.randn(*lead, sum(cardinalities), embedding) * 0.1)
+        self.dropout = dropout
+        widths = [(components[0] + len(cardinalities) * embedding, components[1])]
+        widths += [_split(size, constrained=widths[0][1] > 0) for size in hidden]
+        widths.append((0, 1) if widths[0][1] else (1, 0))
+        self.layers = nn.ModuleList(
+            MonotoneLinear(inputs, outputs, members) for inputs, outputs in itertools.pairwise(widths)
+        )
+        for depth, (free, constrained) in enumerate(widths[1:-1]):
+            low = torch.zeros(free + constrained)
+            low[free + constrained // 2 :] = -UNBOUNDED
+            high = torch.full((free + constrained,), UNBOUNDED)
+            high[free + constrained // 2 :] = 0.0
+            self.register_buffer(f"low{depth}", low)
+            self.register_buffer(f"high{depth}", high)
+
+    def project(self) -> None:
+        """Back to monotone weights, layer by layer."""
+        for layer in self.layers:
+            layer.project()
+
+    def forward(self, components: Tensor, codes: Tensor) -> Tensor:
+        """Logits of PD."""
+        hidden = components
+        if len(self.starts):
+            embedded = self._embed(codes + self.starts)
+            if embedded.dim() == 3:
+                hidden = components.expand(embedded.shape[0], *components.shape)
+            hidden = torch.cat([embedded, hidden], dim=-1)
+        last = len(self.layers) - 1
+        for depth, layer in enumerate(self.layers):
+            hidden = layer(hidden)
+            if depth < last:
+                hidden = torch.clamp(hidden, getattr(self, f"low{depth}"), getattr(self, f"high{depth}"))
+                hidden = functional.dropout(hidden, self.dropout, self.training)
+        return hidden
+
+    def _embed(self, positions: Tensor) -> Tensor:
+        if self.table.dim() == 2:
+            return functional.embedding(positions, self.table).flatten(1)
+        return self.table[:, positions].flatten(2)
+
+
+def _split(size: int, constrained: bool) -> tuple[int, int]:
+    """A hidden layer's units as (free, constrained)."""
+    return (size // 2, size - size // 2) if constrained else (size, 0)

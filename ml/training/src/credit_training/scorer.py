@@ -1,0 +1,90 @@
+"""The whole model as one module: raw applicant fields in, calibrated PD out; and its file, `model.pt`.
+
+Does not know how it was fitted, nor ONNX.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from pydantic import Field as Constraint
+from torch import Tensor, nn
+
+from credit_contract.applicant import Encoded
+from credit_contract.schema import FeatureSchema, Frozen
+from credit_training.calibration import Calibration
+from credit_training.feature_graph import FeatureGraph
+from credit_training.feature_steps import STEPS, StepSpec
+from credit_training.features import plan_features
+from credit_training.network import Network
+
+CHUNK = 8192
+
+
+class Shape(Frozen):
+    """What fixes the shape of a network, apart from its inputs."""
+
+    hidden: Annotated[tuple[Annotated[int, Constraint(ge=2)], ...], Constraint(min_length=1)] = (64, 32)
+    embedding: Annotated[int, Constraint(ge=1)] = 4
+
+
+class Scorer(nn.Module):
+    """numbers float32 [n, p] (NaN = missing), categories int64 [n, q] (0 = missing) → PD float32 [n]."""
+
+    def __init__(self, features: FeatureGraph, network: Network, calibration: Calibration) -> None:
+        super().__init__()
+        self.features = features
+        self.network = network
+        self.calibration = calibration
+
+    def forward(self, numbers: Tensor, categories: Tensor) -> Tensor:
+        """PD of applicants."""
+        pd: Tensor = self.calibration(self.network(self.features(numbers), categories))
+        return pd
+
+    @torch.no_grad()
+    def predict(self, encoded: Encoded) -> npt.NDArray[np.float64]:
+        """PD float64 [n] of encoded applicants."""
+        numbers, categories = torch.from_numpy(encoded.numbers), torch.from_numpy(encoded.categories)
+        parts = [
+            self(*chunk) for chunk in zip(torch.split(numbers, CHUNK), torch.split(categories, CHUNK), strict=True)
+        ]
+        return torch.cat(parts).numpy().astype(np.float64)
+
+
+def new_network(
+    schema: FeatureSchema, features: FeatureGraph, shape: Shape, dropout: float, members: int | None
+) -> Network:
+    """An untrained network that fits the schema's categories and the fitted features."""
+    width, constrained = features.slope.shape[1], features.constrained
+    cardinalities = [1 + len(field.categories) for field in schema.category_fields]
+    return Network((width - constrained, constrained), cardinalities, shape.hidden, shape.embedding, dropout, members)
+
+
+def save_scorer(scorer: Scorer, steps: Sequence[StepSpec], shape: Shape, path: Path) -> None:
+    """Write `model.pt`: the state_dict, and beside it as text what it takes to rebuild the module."""
+    document = {
+        "state": scorer.state_dict(),
+        "steps": STEPS.dump_json(tuple(steps)).decode(),
+        "shape": shape.model_dump_json(),
+    }
+    torch.save(document, path)
+
+
+def load_scorer(path: Path, schema: FeatureSchema) -> Scorer:
+    """The module from `model.pt` and the schema alone; loads tensors and text only, never code."""
+    document = torch.load(path, weights_only=True)
+    shape = Shape.model_validate_json(document["shape"])
+    plan = plan_features(schema, STEPS.validate_json(document["steps"]))
+    state = document["state"]
+    width = state["features.slope"].shape[1]
+    features = FeatureGraph(plan, [field.name for field in schema.number_fields], width)
+    features.slope = state["features.slope"]
+    scorer = Scorer(features, new_network(schema, features, shape, 0.0, None), Calibration())
+    scorer.load_state_dict(state)
+    return scorer.eval()
