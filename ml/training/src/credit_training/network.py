@@ -84,6 +84,7 @@ class Network(nn.Module):
     def project(self) -> None:
         """Back to monotone weights, layer by layer."""
         for layer in self.layers:
+            assert isinstance(layer, MonotoneLinear), layer
             layer.project()
 
     def forward(self, components: Tensor, codes: Tensor) -> Tensor:

@@ -50,10 +50,9 @@ class Scorer(nn.Module):
     @torch.no_grad()
     def predict(self, encoded: Encoded) -> npt.NDArray[np.float64]:
         """PD float64 [n] of encoded applicants."""
-        numbers, categories = torch.from_numpy(encoded.numbers), torch.from_numpy(encoded.categories)
-        parts = [
-            self(*chunk) for chunk in zip(torch.split(numbers, CHUNK), torch.split(categories, CHUNK), strict=True)
-        ]
+        numbers = torch.split(torch.from_numpy(encoded.numbers), CHUNK)
+        categories = torch.split(torch.from_numpy(encoded.categories), CHUNK)
+        parts = [self(*chunk) for chunk in zip(numbers, categories, strict=True)]
         return torch.cat(parts).numpy().astype(np.float64)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from sklearn.ensemble import HistGradientBoostingClassifier
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from credit_training.feature_graph import FeatureGraph
 from credit_training.portfolio import Portfolio
