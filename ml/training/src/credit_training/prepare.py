@@ -135,11 +135,10 @@ def groups_of(column: Column, values: pd.Series[str]) -> npt.NDArray[np.str_]:
     if column.kind == "category":
         named = values.map(lambda value: column.labels.get(value, value), na_action="ignore")
         return np.asarray(named.fillna(MISSING), dtype=np.str_)
-    edges = list(column.bands)
-    names = [f"under {edges[0]:g}", *(f"{a:g}–{b - 1:g}" for a, b in pairwise(edges))]
-    names = [*names, f"{edges[-1]:g} and over", MISSING]
+    edges = [column.minimum or 0.0, *column.bands]
+    names = [*(f"{low:g}–{high - 1:g}" for low, high in pairwise(edges)), f"{edges[-1]:g} and over", MISSING]
     number = values.to_numpy(dtype=np.float64)
-    band = np.where(np.isnan(number), len(names) - 1, np.digitize(number, edges))
+    band = np.where(np.isnan(number), len(names) - 1, np.digitize(number, column.bands))
     return np.array(names, dtype=np.str_)[band]
 
 
