@@ -5,7 +5,7 @@ from credit_contract.baseline import number_histogram
 from credit_contract.golden import GoldenSet, synthesise
 
 
-def test_the_baseline_counts_everybody_once(schema, draft):
+def test_the_baseline_counts_everybody_once(draft):
     for histogram in (*draft.baseline.numbers.values(), *draft.baseline.categories.values(), draft.baseline.pd):
         assert histogram.reference().sum() == 500
     assert draft.baseline.numbers["debts"].missing == 50

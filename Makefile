@@ -1,0 +1,63 @@
+# One verb per thing a person or CI does here. `make` alone lists them.
+# DATASET chooses the portfolio: simulated, or taiwan when CREDIT_DATA_DIR is set. Overrides go in ARGS="key=value …".
+
+DATASET ?= $(if $(CREDIT_DATA_DIR),taiwan,simulated)
+PYTHON ?= python3
+UV := 0.13.8
+BIN := .venv/bin
+BUNDLE ?= var/bundles/$(DATASET)/candidate
+PACKAGES := ml/contract ml/simulator ml/training services/scoring-api
+export DO_NOT_TRACK := 1
+.DEFAULT_GOAL := help
+.PHONY: help setup lock demo test check format data explore train cards mlflow serve pictures clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z][a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+setup: .venv/ready ## make .venv from requirements.lock
+.venv/ready: requirements.lock $(PACKAGES:=/pyproject.toml)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")'
+	$(PYTHON) -m venv .venv && $(BIN)/pip install --quiet --disable-pip-version-check uv==$(UV)
+	$(BIN)/uv pip sync --quiet --python $(BIN)/python requirements.lock && touch $@
+
+
+lock: setup ## resolve requirements.in anew into requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header --no-emit-index-url \
+		requirements.in -o requirements.lock
+
+demo: setup ## train, prove, register, serve and score, end to end, then stop
+	$(BIN)/credit-train demo dataset=$(DATASET) $(ARGS)
+
+test: setup ## every test that needs no Docker
+	$(BIN)/pytest -n 2 $(ARGS)
+
+check: setup ## format, lint, types, import contracts
+	$(BIN)/ruff format --check . && $(BIN)/ruff check --output-format concise .
+	$(BIN)/mypy $(PACKAGES:=/src) && $(BIN)/lint-imports
+
+format: setup ## let ruff rewrite what check would refuse
+	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+data: setup ## fetch, check and prepare the dataset's versions
+	$(BIN)/credit-train data dataset=$(DATASET) $(ARGS)
+
+explore: setup ## write the exploratory analysis of the dataset
+	$(BIN)/credit-train explore dataset=$(DATASET) $(ARGS)
+
+train: setup ## three algorithms, two dataset versions, gates, candidate
+	$(BIN)/credit-train run dataset=$(DATASET) $(ARGS)
+
+cards: setup ## refresh the figures in MODEL_CARD.md and DATASET_CARD.md
+	$(BIN)/credit-train cards $(ARGS)
+
+mlflow: setup ## open the tracking server's page on http://127.0.0.1:5000
+	$(BIN)/credit-train mlflow $(ARGS)
+
+serve: setup ## answer applicants on http://127.0.0.1:8000 with the newest candidate
+	$(BIN)/scoring-api serve --bundle $(BUNDLE) --tag $(DATASET)-candidate $(ARGS)
+
+pictures: setup ## take README's screenshots anew with the Chromium of this machine
+	$(BIN)/python docs/pictures/take.py
+
+clean: ## remove everything generated, the environment too
+	rm -rf var .venv

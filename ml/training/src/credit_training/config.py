@@ -1,0 +1,150 @@
+"""Configuration: `conf/train.yaml`, what the dataset's YAML changes of it, then the command line, checked once.
+
+Knows files and keys. Does not know what a key does: the models that are filled here do.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from credit_training.dataset import conf_folder, load_dataset
+from credit_training.errors import ConfigError
+from credit_training.fit import NetworkRecipe
+from credit_training.search import SearchConfig
+
+Document = TypeVar("Document", bound=BaseModel)
+Algorithm = Literal["logistic", "boosting", "network"]
+
+
+class Section(BaseModel):
+    """Base of all sections: immutable, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class CrossValidation(Section):
+    """`folds: 0` leaves it out; `repeats` draws the folds anew each time."""
+
+    folds: Annotated[int, Field(ge=0, le=20)]
+    repeats: Annotated[int, Field(ge=1, le=20)]
+
+
+class Proof(Section):
+    """How much is measured before a bundle is written."""
+
+    parity_rows: Annotated[int, Field(ge=5000)]
+    golden_applicants: Annotated[int, Field(ge=16, le=1000)]
+    monotone_pairs: Annotated[int, Field(ge=10_000)]
+    quantise: bool
+    latency_calls: Annotated[int, Field(ge=0)]
+
+
+class TrainConfig(Section):
+    """All of `conf/train.yaml`; the comments there say what each key does."""
+
+    dataset: str
+    versions: Annotated[tuple[str, ...], Field(min_length=1)]
+    algorithms: Annotated[tuple[Algorithm, ...], Field(min_length=1)]
+    seed: Annotated[int, Field(ge=0)]
+    threads: Annotated[int, Field(ge=1)]
+    protected_used: bool
+    keep_leaks: tuple[str, ...]
+    cross_validation: CrossValidation
+    proof: Proof
+    register_candidate: bool
+    model: NetworkRecipe
+    search: SearchConfig
+
+
+def train_config(overrides: Sequence[str]) -> TrainConfig:
+    """`conf/train.yaml`, changed by the dataset's `train` section, then by `key=value` overrides.
+
+    Raises:
+        ConfigError: an unknown key (names the nearest one) or a value of a wrong kind.
+        DatasetError: an unknown dataset.
+    """
+    base = complete(_read(conf_folder() / "train.yaml"))
+    chosen = merge(base, overrides, "conf/train.yaml")
+    of_dataset = OmegaConf.create(load_dataset(chosen.dataset).train)
+    dotted = [f"{key}={_text(value)}" for key, value in flatten(of_dataset)]
+    document = merge(merge(base, dotted, f"{chosen.dataset}.yaml: train"), overrides, "conf/train.yaml")
+    return validated(TrainConfig, OmegaConf.to_container(document, resolve=True), "conf/train.yaml")
+
+
+def complete(document: DictConfig) -> DictConfig:
+    """The document with the defaults of the sections that describe themselves."""
+    defaults = {"model": NetworkRecipe().model_dump(mode="json"), "search": SearchConfig().model_dump(mode="json")}
+    whole = OmegaConf.merge(defaults, document)
+    assert isinstance(whole, DictConfig)
+    return whole
+
+
+def merge(base: DictConfig, overrides: Sequence[str], where: str) -> DictConfig:
+    """`base` with `key.key=value` overrides; a key that base does not have is refused.
+
+    Raises:
+        ConfigError: as `train_config`.
+    """
+    document = base.copy()
+    OmegaConf.set_struct(document, value=True)
+    known = [key for key, _ in flatten(base)]
+    for override in overrides:
+        key, equals, value = override.partition("=")
+        if not equals:
+            raise ConfigError(f"{override!r} is not key=value")
+        try:
+            if OmegaConf.select(document, key, throw_on_missing=False) is None and key not in known:
+                raise ConfigKeyError(key)
+            document.merge_with_dotlist([f"{key}={value}"])
+        except (ConfigKeyError, AttributeError):
+            nearest = difflib.get_close_matches(key, known, n=1, cutoff=0)[0]
+            raise ConfigError(f"{where} has no key {key!r}; the nearest is {nearest!r}") from None
+        except OmegaConfBaseException as error:
+            raise ConfigError(f"{where}: {key}={value}: {str(error).splitlines()[0]}") from None
+    return document
+
+
+def validated(model: type[Document], content: Any, where: str) -> Document:
+    """`content` as a pydantic model.
+
+    Raises:
+        ConfigError: with the first wrong key and what was expected.
+    """
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"]))
+        raise ConfigError(f"{where}: {key}: {first['msg']}, found {first['input']!r:.60}") from None
+
+
+def flatten(document: Mapping[str, Any] | DictConfig, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Leaves with their dotted keys; lists are leaves."""
+    for key, value in document.items():
+        if isinstance(value, (Mapping, DictConfig)):
+            yield from flatten(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _read(path: Path) -> DictConfig:
+    try:
+        document = OmegaConf.load(path)
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such file") from None
+    except Exception as error:
+        raise ConfigError(f"{path}: not YAML: {str(error).splitlines()[0]}") from None
+    if not isinstance(document, DictConfig):
+        raise ConfigError(f"{path}: must be a mapping of keys")
+    return document
+
+
+def _text(value: Any) -> str:
+    return str(OmegaConf.to_container(value) if OmegaConf.is_config(value) else value)
