@@ -1,0 +1,68 @@
+"""What an applicant is told, as JSON in the form of the question: a list of results, or columns for columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import orjson
+
+from scoring_api.batch import Batch
+from scoring_api.model import ServedModel
+from scoring_api.reasons import Reason
+from scoring_api.scoring import Scores
+
+Reasons = Sequence[Sequence[Reason]]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """n results and what computed them; `reasons` are empty for applicants that were not explained."""
+
+    request_id: str
+    model: ServedModel
+    batch: Batch
+    scores: Scores
+    reasons: Reasons
+
+    def ids(self) -> list[str]:
+        """The decision's id of each applicant."""
+        return [f"{self.request_id}-{row}" for row in range(len(self.scores))]
+
+    def head(self) -> dict[str, Any]:
+        """What is said once."""
+        bundle = self.model.bundle
+        return {
+            "request_id": self.request_id,
+            "model_tag": self.model.tag,
+            "model_digest": bundle.digest,
+            "policy_version": bundle.policy.version,
+            "fields_not_scored": self.batch.not_scored,
+        }
+
+    def results(self) -> list[dict[str, Any]]:
+        """What is said of each applicant."""
+        scores = self.scores
+        told = zip(self.ids(), scores.pd, scores.score, scores.decision, scores.band, self.reasons, strict=True)
+        return [
+            {"id": i, "pd": pd, "score": score, "decision": decision, "band": band, "reasons": list(map(asdict, why))}
+            for i, pd, score, decision, band, why in told
+        ]
+
+    def columns(self) -> dict[str, Any]:
+        """The same, by column."""
+        scores = self.scores
+        return {
+            "id": self.ids(),
+            "pd": scores.pd,
+            "score": scores.score,
+            "decision": scores.decision,
+            "band": scores.band,
+            "reasons": [list(map(asdict, why)) for why in self.reasons],
+        }
+
+    def json(self) -> bytes:
+        """The whole as JSON."""
+        told = {"columns": self.columns()} if self.batch.form == "columns" else {"results": self.results()}
+        return orjson.dumps({**self.head(), **told})

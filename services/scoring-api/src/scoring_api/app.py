@@ -1,0 +1,107 @@
+"""The application, made by a function so that tests and servers can each have their own. Only wiring."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.openapi.utils import get_openapi
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from scoring_api import openapi, problem
+from scoring_api.access import Access, parse_keys
+from scoring_api.edge import Edge
+from scoring_api.errors import (
+    InternalError,
+    InvalidRequestError,
+    MalformedBodyError,
+    MethodNotAllowedError,
+    NotFoundError,
+    ServiceError,
+    SettingsError,
+)
+from scoring_api.handlers import health, model, pages, predict
+from scoring_api.journal import Journal
+from scoring_api.journal.off import NoJournal
+from scoring_api.metrics import Metrics
+from scoring_api.service import ScoringService
+from scoring_api.settings import Settings
+
+KEYS = "SCORING_API_KEYS"
+
+
+def create_app(settings: Settings, environment: Mapping[str, str] = os.environ) -> Edge:
+    """The whole service, its bundle not yet loaded: that is the lifespan's first act.
+
+    Raises:
+        SettingsError: keys are required and there are none, or they cannot be read.
+    """
+    metrics = Metrics()
+    journal: Journal = NoJournal()
+    service = ScoringService(settings, metrics, journal)
+    metrics.ready.set_function(lambda: float(service.fault() is None))
+    access = _access(settings, environment)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        service.load()
+        await journal.open()
+        yield
+        await journal.close()
+
+    app = FastAPI(
+        title="Credit scoring API", version=version("scoring-api"), docs_url=None, redoc_url=None, lifespan=lifespan
+    )
+    app.state.service, app.state.metrics, app.state.access = service, metrics, access
+    for routes in (health, model, predict, pages):
+        app.include_router(routes.router)
+    app.mount(pages.ASSETS, pages.assets())
+    app.add_exception_handler(ServiceError, _problem)
+    app.add_exception_handler(HTTPException, _problem)
+    app.add_exception_handler(Exception, _problem)
+    app.openapi = lambda: _openapi(app, service, settings)  # type: ignore[method-assign]
+    return Edge(app, service, access, metrics, settings.limits)
+
+
+def _access(settings: Settings, environment: Mapping[str, str]) -> Access:
+    rate = settings.limits.requests_per_minute
+    if settings.auth == "none":
+        return Access(None, rate)
+    if text := environment.get(KEYS):
+        return Access(parse_keys(text.replace(",", "\n").splitlines(), KEYS), rate)
+    if settings.keys_file is None:
+        raise SettingsError(f"auth is `keys`: set {KEYS} or keys_file, or auth=none for a demonstration")
+    try:
+        lines = settings.keys_file.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise SettingsError(f"keys_file {settings.keys_file}: {error.strerror}") from None
+    return Access(parse_keys(lines, str(settings.keys_file)), rate)
+
+
+async def _problem(request: Request, error: Exception) -> Response:
+    told = error if isinstance(error, ServiceError) else _translated(request, error)
+    content = problem.body(told, request.state.request_id)
+    return Response(content, told.status, dict(told.headers), problem.MEDIA_TYPE)
+
+
+def _translated(request: Request, error: Exception) -> ServiceError:
+    if not isinstance(error, HTTPException):
+        return InternalError("a fault of the service; the request id finds it in the logs")
+    if error.status_code == 404:
+        return NotFoundError(f"nothing at {request.url.path}; /docs lists what there is")
+    if error.status_code == 405:
+        return MethodNotAllowedError(request.method, (error.headers or {}).get("Allow", "other methods"))
+    if error.status_code == 400:
+        return MalformedBodyError(str(error.detail))
+    return InvalidRequestError(str(error.detail))
+
+
+def _openapi(app: FastAPI, service: ScoringService, settings: Settings) -> dict[str, Any]:
+    document = get_openapi(title=app.title, version=app.version, routes=app.routes)
+    bundle = service.serving.model.bundle if service.loaded else None
+    return openapi.complete(document, bundle, settings.limits.max_applicants)

@@ -1,0 +1,55 @@
+"""The command `scoring-api`. Errors are one line on standard error and exit code 2; nothing else is decided here."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from scoring_api import access, logs, server, settings
+from scoring_api.errors import ServiceError, SettingsError
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command."""
+    chosen = _parser().parse_args(arguments)
+    try:
+        chosen.run(chosen)
+    except ServiceError as error:
+        print(f"scoring-api: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="scoring-api", description="Serve a credit scoring bundle.")
+    commands = parser.add_subparsers(required=True, metavar="command")
+    serve = commands.add_parser("serve", help="answer requests until stopped")
+    serve.add_argument("--bundle", type=Path, help="directory of the bundle (setting `bundle`)")
+    serve.add_argument("--tag", help="what the release calls the bundle (setting `tag`)")
+    serve.add_argument("--settings", type=Path, help="YAML file of settings")
+    serve.add_argument(
+        "overrides", nargs="*", metavar="key=value", help="any setting, such as limits.max_applicants=10"
+    )
+    serve.set_defaults(run=_serve)
+    key = commands.add_parser("key", help="make an API key and the line by which the service knows it")
+    key.add_argument("name")
+    key.add_argument("roles", help=f"one or more of {', '.join(sorted(access.ROLES))}, joined by +")
+    key.set_defaults(run=_key)
+    return parser
+
+
+def _serve(chosen: argparse.Namespace) -> None:
+    overrides = list(chosen.overrides)
+    overrides += [f"{name}={value}" for name in ("bundle", "tag") if (value := getattr(chosen, name)) is not None]
+    loaded = settings.load(chosen.settings, overrides)
+    if not loaded.bundle.is_dir():
+        raise SettingsError(f"bundle {loaded.bundle} is no directory; make one with `credit-train run`")
+    logs.configure(loaded.log_level)
+    server.make_server(loaded).run()
+
+
+def _key(chosen: argparse.Namespace) -> None:
+    key, line = access.new_key(chosen.name, chosen.roles)
+    access.parse_keys([line], "key")
+    print(f"hand out:  {key}\nkeep:      {line}")

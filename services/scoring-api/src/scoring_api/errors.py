@@ -1,0 +1,220 @@
+"""Every error of the service, as one tree; each knows its `code` and the HTTP `status` that it means.
+
+ServiceError
+├── SettingsError               the service cannot be configured as asked (never over HTTP)
+├── MalformedBodyError          400  not JSON, not UTF-8, not CSV, too deep
+├── InvalidApplicantError       422  applicants that the schema refuses, field by field
+├── InvalidRequestError         422  something else in the request that cannot be served
+├── UnauthorisedError           401  no key, or one that nobody has
+├── ForbiddenError              403  a key without the role
+├── NotFoundError               404
+├── MethodNotAllowedError       405
+├── SlowBodyError               408  the body did not arrive in time
+├── ConflictError               409  the same Idempotency-Key is being answered at this moment
+├── BodyTooLargeError           413
+├── TooManyApplicantsError      413
+├── UnsupportedMediaTypeError   415
+├── RateLimitedError            429
+├── InternalError               500  ours; says nothing of the inside
+└── UnavailableError            503
+    ├── NotReadyError           no verified model, or stopping
+    ├── OverloadedError         more requests in flight than allowed
+    └── JournalUnavailableError decisions cannot be made durable
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import ClassVar
+
+from credit_contract.errors import Problem
+
+
+class ServiceError(Exception):
+    """Base of all; the message is safe to show to a client: applicants' values are never in it."""
+
+    code: ClassVar[str] = "service"
+    status: ClassVar[HTTPStatus] = HTTPStatus.INTERNAL_SERVER_ERROR
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """What the answer's header must say beside the problem."""
+        return {}
+
+
+class SettingsError(ServiceError):
+    """Settings that the service cannot run with."""
+
+    code = "settings"
+
+
+class MalformedBodyError(ServiceError):
+    """A body that is not what its content type says."""
+
+    code = "malformed_body"
+    status = HTTPStatus.BAD_REQUEST
+
+
+class InvalidApplicantError(ServiceError):
+    """Applicants that the schema refuses; `listed` tells a list from a single applicant in the paths."""
+
+    code = "invalid_applicant"
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+    def __init__(self, problems: Sequence[Problem], *, listed: bool) -> None:
+        first = f"{problems[0].field}: {problems[0].code}, expected {problems[0].expected}"
+        where = f"applicant {problems[0].row}, " if listed else ""
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        super().__init__(f"{where}{first}{more}")
+        self.problems = problems
+        self.listed = listed
+
+
+class InvalidRequestError(ServiceError):
+    """A request that is well-formed and still cannot be served."""
+
+    code = "invalid_request"
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+class UnauthorisedError(ServiceError):
+    """No API key, or an unknown one."""
+
+    code = "unauthorised"
+    status = HTTPStatus.UNAUTHORIZED
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """RFC 9110 wants the scheme named."""
+        return {"WWW-Authenticate": "ApiKey"}
+
+
+class ForbiddenError(ServiceError):
+    """A key that lacks the role."""
+
+    code = "forbidden"
+    status = HTTPStatus.FORBIDDEN
+
+
+class NotFoundError(ServiceError):
+    """Nothing of that name."""
+
+    code = "not_found"
+    status = HTTPStatus.NOT_FOUND
+
+
+class MethodNotAllowedError(ServiceError):
+    """The path exists, the method does not."""
+
+    code = "method_not_allowed"
+    status = HTTPStatus.METHOD_NOT_ALLOWED
+
+    def __init__(self, method: str, allowed: str) -> None:
+        super().__init__(f"{method} is not allowed here, only {allowed}")
+        self.allowed = allowed
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """RFC 9110 wants the allowed methods named."""
+        return {"Allow": self.allowed}
+
+
+class SlowBodyError(ServiceError):
+    """A body that did not arrive in time."""
+
+    code = "slow_body"
+    status = HTTPStatus.REQUEST_TIMEOUT
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The rest of the body is not waited for."""
+        return {"Connection": "close"}
+
+
+class ConflictError(ServiceError):
+    """A request that contradicts one under way."""
+
+    code = "conflict"
+    status = HTTPStatus.CONFLICT
+
+
+class BodyTooLargeError(ServiceError):
+    """A body above the limit."""
+
+    code = "body_too_large"
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The rest of the body is not read."""
+        return {"Connection": "close"}
+
+
+class TooManyApplicantsError(ServiceError):
+    """More applicants in one request than allowed."""
+
+    code = "too_many_applicants"
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"at most {limit} applicants in one request; split it, or upload a file to /predict")
+
+
+class UnsupportedMediaTypeError(ServiceError):
+    """A content type that the route does not read."""
+
+    code = "unsupported_media_type"
+    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+
+
+class RateLimitedError(ServiceError):
+    """More requests than the key may send."""
+
+    code = "rate_limited"
+    status = HTTPStatus.TOO_MANY_REQUESTS
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__(f"too many requests for this key; try again in {retry_after_s} s")
+        self.retry_after_s = retry_after_s
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """When to come back."""
+        return {"Retry-After": str(self.retry_after_s)}
+
+
+class InternalError(ServiceError):
+    """A fault of ours."""
+
+    code = "internal"
+
+
+class UnavailableError(ServiceError):
+    """Cannot answer now; a retry is welcome."""
+
+    code = "unavailable"
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """A second is enough for every case below."""
+        return {"Retry-After": "1"}
+
+
+class NotReadyError(UnavailableError):
+    """No verified model, or the service is stopping."""
+
+    code = "not_ready"
+
+
+class OverloadedError(UnavailableError):
+    """More requests in flight than allowed."""
+
+    code = "overloaded"
+
+
+class JournalUnavailableError(UnavailableError):
+    """Decisions cannot be made durable."""
+
+    code = "journal_unavailable"

@@ -1,0 +1,43 @@
+"""What handlers take from a request: the service, the caller, the question. No rules of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from scoring_api import access
+from scoring_api.access import Access, Caller, Role
+from scoring_api.metrics import Metrics
+from scoring_api.service import Ask, ScoringService
+
+
+def _service(request: Request) -> ScoringService:
+    service: ScoringService = request.app.state.service
+    return service
+
+
+def _metrics(request: Request) -> Metrics:
+    metrics: Metrics = request.app.state.metrics
+    return metrics
+
+
+def requires(role: Role) -> Callable[[Request], Caller]:
+    """A dependency that gives the caller, or refuses without the role."""
+
+    def caller(request: Request) -> Caller:
+        keys: Access = request.app.state.access
+        key = request.headers.get(access.HEADER.decode())
+        return keys.caller(key.encode("latin-1") if key is not None else None, role)
+
+    return caller
+
+
+def _ask(request: Request, caller: Annotated[Caller, Depends(requires("score"))], explain: bool = False) -> Ask:
+    return Ask(request.state.request_id, caller.name, request.state.started, explain)
+
+
+Service = Annotated[ScoringService, Depends(_service)]
+TheMetrics = Annotated[Metrics, Depends(_metrics)]
+Question = Annotated[Ask, Depends(_ask)]

@@ -1,0 +1,30 @@
+"""What is served: manifest, evaluation, policy and fields of the bundle."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+
+from scoring_api.handlers.context import Service
+
+router = APIRouter(tags=["model"])
+
+
+@router.get(
+    "/model",
+    summary="The model that answers",
+    description="Its digest, where it comes from, how good it was, and the policy that decides on its PD.",
+)
+async def model(service: Service) -> dict[str, Any]:
+    served = service.serving.model
+    bundle = served.bundle
+    return {
+        "model_tag": served.tag,
+        "model_digest": bundle.digest,
+        "manifest": bundle.manifest.model_dump(mode="json"),
+        "evaluation": bundle.evaluation,
+        "policy": bundle.policy.model_dump(mode="json"),
+        "fields": [field.model_dump(mode="json", exclude_defaults=True) for field in bundle.schema.fields],
+        "reference_applicant": bundle.baseline.reference_applicant,
+    }

@@ -1,0 +1,215 @@
+"""The service behind every face: batch in, durable answer out. Knows the model, the journal and metrics; not HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from time import perf_counter
+from typing import TypeVar
+
+import numpy as np
+
+from credit_contract.decision import DecisionRecord, GivenReason, Provenance
+from credit_contract.digest import sha256_bytes
+from credit_contract.errors import BundleError
+from scoring_api import scoring, serving, table
+from scoring_api.answer import Answer
+from scoring_api.batch import Batch
+from scoring_api.errors import ConflictError, InvalidRequestError, NotReadyError
+from scoring_api.journal import Entry, Journal, Kept
+from scoring_api.logs import log
+from scoring_api.metrics import Metrics
+from scoring_api.reasons import Reason
+from scoring_api.serving import Serving
+from scoring_api.settings import Settings
+
+T = TypeVar("T")
+
+INLINE = 256
+INLINE_REASONS = 16
+
+
+@dataclass(slots=True)
+class Ask:
+    """Who asks, and how: `started` is the request's arrival on the performance counter."""
+
+    request_id: str
+    caller: str
+    started: float
+    explain: bool = False
+    reference: str | None = None
+
+
+class ScoringService:
+    """Scores, explains, records."""
+
+    def __init__(self, settings: Settings, metrics: Metrics, journal: Journal) -> None:
+        self._settings = settings
+        self._metrics = metrics
+        self._journal = journal
+        self._serving: Serving | None = None
+        self._refusal = "the bundle is not loaded yet"
+        self._answering: set[tuple[str, str]] = set()
+        self.draining = False
+
+    def load(self) -> None:
+        """Load the bundle of the settings; on refusal whatever served before still serves."""
+        settings = self._settings
+        try:
+            loaded = serving.load(settings.bundle, settings.tag, settings.limits.max_applicants)
+        except BundleError as error:
+            self._refusal = str(error)
+            log.error("bundle refused", extra={"fields": {"bundle": str(settings.bundle), "reason": str(error)}})
+            return
+        self._serving = loaded
+        bundle = loaded.model.bundle
+        dataset = bundle.manifest.dataset
+        self._metrics.serves(settings.tag, loaded.label, dataset.name, dataset.version, bundle.policy.version)
+        log.info("bundle loaded", extra={"fields": {"tag": settings.tag, "model_digest": bundle.digest}})
+
+    def fault(self) -> str | None:
+        """Why the service is not ready, or None."""
+        if self.draining:
+            return "stopping"
+        return self._refusal if self._serving is None else self._journal.fault()
+
+    @property
+    def loaded(self) -> bool:
+        """Whether there is a bundle in service."""
+        return self._serving is not None
+
+    @property
+    def serving(self) -> Serving:
+        """The bundle in service.
+
+        Raises:
+            NotReadyError: there is none.
+        """
+        if self._serving is None:
+            raise NotReadyError(self._refusal)
+        return self._serving
+
+    @property
+    def label(self) -> str:
+        """The short model digest for metrics; empty when none is loaded."""
+        return self._serving.label if self._serving else ""
+
+    async def score(self, body: bytes, ask: Ask) -> bytes:
+        """A JSON body's answer as JSON."""
+        serving = self.serving
+        return (await self.answer(serving, self._read(serving, body), ask)).json()
+
+    async def score_once(self, body: bytes, ask: Ask, key: str) -> tuple[bytes, bool]:
+        """`score` under an Idempotency-Key; true when the answer was given before.
+
+        Raises:
+            InvalidRequestError: the key was used for another body.
+            ConflictError: it is being answered at this moment.
+        """
+        slot, body_hash = (ask.caller, key), sha256_bytes(body)
+        if slot in self._answering:
+            raise ConflictError("a request with this Idempotency-Key is being answered; try again")
+        self._answering.add(slot)
+        try:
+            kept = await self._journal.kept(*slot)
+            if kept is None:
+                serving = self.serving
+                answer = await self._scored(serving, self._read(serving, body), ask)
+                encoded = answer.json()
+                await self._record(answer, ask, Kept(*slot, body_hash, encoded))
+                return encoded, False
+        finally:
+            self._answering.discard(slot)
+        if kept.request_hash != body_hash:
+            raise InvalidRequestError("this Idempotency-Key was used for a different body")
+        return kept.answer, True
+
+    async def answer_table(self, content: bytes, ask: Ask) -> Answer:
+        """A CSV file's answer."""
+        serving, limit = self.serving, self._settings.limits.max_file_applicants
+        schema = serving.model.bundle.schema
+        batch = await asyncio.to_thread(
+            lambda: serving.reader.judge_rows(table.read_csv(schema, content), "list", limit)
+        )
+        return await self.answer(serving, batch, ask)
+
+    async def answer(self, serving: Serving, batch: Batch, ask: Ask) -> Answer:
+        """Score, explain and record a batch that was read by the same `serving`."""
+        answer = await self._scored(serving, batch, ask)
+        await self._record(answer, ask, None)
+        return answer
+
+    def _read(self, serving: Serving, body: bytes) -> Batch:
+        start = perf_counter()
+        batch = serving.reader.read(body)
+        self._metrics.parse.observe(perf_counter() - start)
+        return batch
+
+    async def _scored(self, serving: Serving, batch: Batch, ask: Ask) -> Answer:
+        metrics = self._metrics
+        start = perf_counter()
+        scores = await _run(len(batch) <= INLINE, lambda: scoring.score(serving.model, batch.encoded))
+        scored = perf_counter()
+        metrics.model.observe(scored - start)
+        told = [row for row, decision in enumerate(scores.decision) if ask.explain or decision != "approve"]
+        reasons: list[Sequence[Reason]] = [()] * len(scores)
+        if told:
+            applicants = batch.encoded if len(told) == len(batch) else batch.encoded[np.array(told)]
+            found = await _run(len(told) <= INLINE_REASONS, lambda: serving.explainer.reasons(applicants))
+            for row, why in zip(told, found, strict=True):
+                reasons[row] = why
+            metrics.reasons.observe(perf_counter() - scored)
+        metrics.decided(serving.label, scores.decision, scores.score)
+        return Answer(ask.request_id, serving.model, batch, scores, reasons)
+
+    async def _record(self, answer: Answer, ask: Ask, kept: Kept | None) -> None:
+        if not self._journal.keeps and kept is None:
+            return
+        start = perf_counter()
+        entries = self._entries(answer, ask) if self._journal.keeps else ()
+        await self._journal.record(entries, kept)
+        self._metrics.journal.observe(perf_counter() - start)
+
+    def _entries(self, answer: Answer, ask: Ask) -> list[Entry]:
+        provenance = self._provenance(answer, ask)
+        latency_us = round((perf_counter() - ask.started) * 1e6)
+        scores, batch = answer.scores, answer.batch
+        entries = []
+        for row, (decision_id, values, monitoring) in enumerate(
+            zip(answer.ids(), batch.values(), batch.monitoring(), strict=True)
+        ):
+            record = DecisionRecord(
+                id=decision_id,
+                provenance=provenance,
+                pd=scores.pd[row],
+                score=scores.score[row],
+                decision=scores.decision[row],
+                band=scores.band[row],
+                reasons=tuple(GivenReason(why.field, why.contribution) for why in answer.reasons[row]),
+                fields_not_scored=batch.not_scored,
+                latency_us=latency_us,
+            )
+            entries.append(Entry(record, values, monitoring))
+        return entries
+
+    def _provenance(self, answer: Answer, ask: Ask) -> Provenance:
+        bundle = answer.model.bundle
+        return Provenance(
+            request_id=ask.request_id,
+            time=datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
+            caller=ask.caller,
+            reference=ask.reference,
+            model_tag=answer.model.tag,
+            model_digest=bundle.digest,
+            policy_version=bundle.policy.version,
+            policy_digest=bundle.policy_digest,
+            image_digest=self._settings.image_digest,
+            commit=bundle.manifest.commit,
+        )
+
+
+async def _run(inline: bool, work: Callable[[], T]) -> T:
+    """Short work here; long work in a thread, so that short requests do not wait for it."""
+    return work() if inline else await asyncio.to_thread(work)

@@ -1,0 +1,69 @@
+"""Files of applicants: CSV in, CSV out. Strict about what a spreadsheet gets wrong; does not know HTTP."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from typing import Any
+
+from credit_contract.applicant import from_text
+from credit_contract.schema import FeatureSchema
+from scoring_api.answer import Answer
+from scoring_api.errors import InvalidRequestError, MalformedBodyError
+from scoring_api.reasons import MOST
+
+RESULT = ("row", "id", "pd", "score", "decision", "band", *(f"reason_{n}" for n in range(1, MOST + 1)))
+
+
+def read_csv(schema: FeatureSchema, content: bytes) -> list[dict[str, Any]]:
+    """Rows by column name; comma or semicolon, UTF-8 with or without a byte order mark.
+
+    Raises:
+        MalformedBodyError: no CSV: not UTF-8, without header, with a column twice, with a row of another length.
+        InvalidRequestError: a column that is no field, or a scored field without its column.
+    """
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise MalformedBodyError(f"the file is not UTF-8: byte {error.start}") from None
+    header_line = text.partition("\n")[0]
+    lines = csv.reader(io.StringIO(text), delimiter=";" if ";" in header_line else ",", strict=True)
+    try:
+        header = next(lines, [])
+        _check_header(schema, header)
+        return from_text(schema, list(_rows(lines, header)))
+    except csv.Error as error:
+        raise MalformedBodyError(f"the file is not CSV: line {lines.line_num}: {error}") from None
+
+
+def write_csv(answer: Answer) -> bytes:
+    """One line for each applicant, in their order."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow([*RESULT, "model_tag", "model_digest"])
+    model = (answer.model.tag, answer.model.bundle.digest)
+    for row, result in enumerate(answer.results()):
+        reasons = [reason["text"] for reason in result.pop("reasons")]
+        writer.writerow([row, *result.values(), *reasons, *[""] * (MOST - len(reasons)), *model])
+    return out.getvalue().encode()
+
+
+def _check_header(schema: FeatureSchema, header: list[str]) -> None:
+    if not any(header):
+        raise MalformedBodyError("the file has no header; its first line must name the fields")
+    if doubled := sorted({name for name in header if header.count(name) > 1}):
+        raise MalformedBodyError(f"column {doubled[0]} occurs twice")
+    if unknown := [name for name in header if name not in schema.by_name]:
+        raise InvalidRequestError(f"column {unknown[0][:100]} is no field of {schema.dataset}; remove it")
+    if missing := [f.name for f in schema.scored_fields if not f.optional and f.name not in header]:
+        raise InvalidRequestError(f"column {missing[0]} is missing; a row needs every scored field")
+
+
+def _rows(lines: Iterator[list[str]], header: list[str]) -> Iterator[dict[str, str]]:
+    for number, cells in enumerate(lines):
+        if not cells:
+            continue
+        if len(cells) != len(header):
+            raise MalformedBodyError(f"row {number}: {len(cells)} cells, but the header has {len(header)}")
+        yield dict(zip(header, cells, strict=True))
