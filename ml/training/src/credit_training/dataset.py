@@ -166,7 +166,11 @@ class DatasetSpec(Frozen):
                 raise ValueError(f"versions.{name}.fields: {strangers} are not among the dataset's fields")
             if strangers := sorted({column for step in version.recipe for column in step.reads} - columns):
                 raise ValueError(f"versions.{name}.recipe: {strangers} are no columns of the dataset")
-            self.policy_for(self.feature_schema(name))
+            try:
+                self.policy_for(self.feature_schema(name))
+            except ValidationError as error:
+                key, why = _first_problem(error)
+                raise ValueError(f"policy.{key}: {why}") from error
         if self.split.kind == "time" and self.time is None:
             raise ValueError("split: a split by time needs the key time")
         return self
@@ -195,10 +199,11 @@ class DatasetSpec(Frozen):
             kept = column.name in kept_leaks or (protected_used and column.role == "protected")
             return "used" if kept else column.role
 
-        fields = tuple(
-            Field.model_validate(column.model_dump(exclude={"source", "bands"}) | {"role": role(column)})
-            for column in columns
-        )
+        described = [column.model_dump(exclude={"source", "bands"}) | {"role": role(column)} for column in columns]
+        try:
+            fields = tuple(map(Field.model_validate, described))
+        except ValidationError as error:
+            raise DatasetError(f"dataset {self.name} {version}: {_first_problem(error)[1]}") from error
         return FeatureSchema(dataset=self.name, version=version, fields=fields)
 
     def policy_for(self, schema: FeatureSchema) -> Policy:
@@ -212,6 +217,12 @@ class DatasetSpec(Frozen):
 def named(fields: Any) -> Any:
     """Fields of a YAML mapping as a list, each with its key as its name."""
     return [{"name": name, **(body or {})} for name, body in fields.items()] if isinstance(fields, dict) else fields
+
+
+def _first_problem(error: ValidationError) -> tuple[str, str]:
+    """The key and the complaint of the first of pydantic's problems."""
+    first = error.errors()[0]
+    return ".".join(str(part) for part in first["loc"]), first["msg"].removeprefix("Value error, ")
 
 
 def conf_folder() -> Path:
@@ -240,8 +251,7 @@ def load_dataset(name: str) -> DatasetSpec:
         content = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
         return DatasetSpec.model_validate(content)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise DatasetError(f"{path.name}, key {key or '(whole file)'}: {first['msg']}") from error
+        key, why = _first_problem(error)
+        raise DatasetError(f"{path.name}{f', key {key}' if key else ''}: {why}") from error
     except (OmegaConfBaseException, YAMLError, SchemaError) as error:
         raise DatasetError(f"{path.name}: {' '.join(str(error).split())}") from error

@@ -4,6 +4,10 @@ TrainingError
 ├── DatasetError    a dataset's YAML that contradicts itself, or no dataset of that name
 ├── SourceError     a source that cannot be read, or is not what was published
 ├── TableError      rows that the dataset's description refuses: file, column and row
+├── FitError        rows that a model cannot be fitted on
+├── RegistryError   a tracking store that cannot be used, or a model that must not enter it
+├── SearchError     a study that cannot be continued
+├── CardError       a card whose markers or figures are missing
 └── OutputError     a file that cannot be written
 """
 
@@ -38,3 +42,27 @@ class OutputError(TrainingError):
     def __init__(self, path: Path, cause: OSError) -> None:
         why = cause.strerror or str(cause)
         super().__init__(f"cannot write {path}: {why}; free space or choose another folder with CREDIT_HOME")
+
+
+class FitError(TrainingError):
+    """Rows that a model cannot be fitted on."""
+
+
+class RegistryError(TrainingError):
+    """A tracking store that cannot be used, or a model that must not enter it."""
+
+
+class SearchError(TrainingError):
+    """A study that cannot be continued."""
+
+
+class CardError(TrainingError):
+    """A card whose markers or figures are missing."""
+
+
+class ConfigError(TrainingError):
+    """A key or a value of the configuration that nobody knows."""
+
+
+class ServingError(TrainingError):
+    """A scoring API that does not start, or refuses what it was asked."""

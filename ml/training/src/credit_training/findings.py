@@ -11,7 +11,7 @@ from itertools import combinations
 import numpy as np
 from scipy.stats import skew
 
-from credit_training.profile import FieldProfile, Profile
+from credit_training.profile import SMALLEST_PERIOD, FieldProfile, Profile
 
 WEAK, STRONG, SUSPICIOUS = 0.02, 0.3, 0.5  # information value
 MOVED, SHIFTED = 0.1, 0.25  # PSI
@@ -52,7 +52,7 @@ def _sample(profile: Profile) -> Iterator[str]:
         f"{profile.held_out:,} are held out, {profile.held_out_bad_rate:.1%} of them bad."
     )
     if profile.repeated_rows:
-        yield f"{profile.repeated_rows:,} rows repeat another in all but leaks; they share a fold with it."
+        yield f"Rows that repeat another in all but leaks: {profile.repeated_rows:,}; each shares a fold with it."
 
 
 def _missing(profile: Profile) -> Iterator[str]:
@@ -134,13 +134,11 @@ def _drift(profile: Profile) -> Iterator[str]:
         yield f"From the development sample to the hold-out these fields moved (PSI above {MOVED}): {listed}."
     else:
         yield f"No scored field moves by a PSI above {MOVED} from the development sample to the hold-out."
-    big = [i for i, rows in enumerate(profile.drift.rows) if rows >= 100]
-    rates = [profile.drift.bad_rate[i] for i in big]
-    low, high = big[int(np.argmin(rates))], big[int(np.argmax(rates))]
-    yield (
-        f"The bad rate runs from {min(rates):.1%} in {profile.drift.periods[low]} "
-        f"to {max(rates):.1%} in {profile.drift.periods[high]}."
-    )
+    periods = zip(profile.drift.bad_rate, profile.drift.periods, profile.drift.rows, strict=True)
+    rates = sorted((rate, period) for rate, period, rows in periods if rows >= SMALLEST_PERIOD)
+    if rates:
+        (lowest, then), (highest, later) = rates[0], rates[-1]
+        yield f"The bad rate runs from {lowest:.1%} in {then} to {highest:.1%} in {later}."
 
 
 def _groups(profile: Profile) -> Iterator[str]:
