@@ -1,0 +1,42 @@
+"""Names, versions and ports that the infrastructure shares with `environments/`, `charts/` and CI.
+
+A name that is spelled here and there must be the same; a test compares them.
+"""
+
+from typing import Final
+
+PROJECT: Final = "credit"
+ENVIRONMENTS: Final = ("staging", "production")
+APPS: Final = ("scoring-api", "drift-monitor", "tracking")
+"""Application = chart = Kubernetes service account."""
+
+IMAGES: Final = ("scoring-api", "drift-monitor", "credit-model", "credit-training", "tracking")
+SECRETS: Final = ("scoring-api-journal", "scoring-api-keys", "tracking-database")
+"""Kubernetes Secrets that External Secrets fills in every environment's namespace."""
+
+ARGOCD_NAMESPACE: Final = "argocd"
+ARGOCD_MANIFEST: Final = "https://raw.githubusercontent.com/argoproj/argo-cd/v3.2.11/manifests/install.yaml"
+MONITORING_NAMESPACE: Final = "monitoring"
+EXTERNAL_SECRETS: Final = "external-secrets"
+"""Namespace, service account, chart and Application of the External Secrets operator."""
+
+EXTERNAL_SECRETS_REPOSITORY: Final = "https://charts.external-secrets.io"
+EXTERNAL_SECRETS_VERSION: Final = "2.9.0"
+
+KUBERNETES_VERSION: Final = "1.34"
+"""The minor of the kind node image, so that charts meet one API everywhere."""
+
+ADDONS_BEFORE_NODES: Final = {
+    "vpc-cni": "v1.21.2-eksbuild.2",
+    "kube-proxy": "v1.34.6-eksbuild.11",
+    "eks-pod-identity-agent": "v1.3.10-eksbuild.3",
+}
+ADDONS_AFTER_NODES: Final = {"coredns": "v1.12.4-eksbuild.17", "aws-ebs-csi-driver": "v1.62.0-eksbuild.1"}
+"""These two need a node to run on before they become active."""
+
+POSTGRES_VERSION: Final = "15"
+"""The major of `charts/postgres`; RDS applies minor versions in the maintenance window."""
+
+HTTPS_PORT: Final = 443
+POSTGRES_PORT: Final = 5432
+ANYWHERE: Final = "0.0.0.0/0"

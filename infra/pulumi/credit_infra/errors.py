@@ -1,0 +1,20 @@
+"""Every error that the infrastructure program raises itself, as one tree.
+
+InfraError
+├── ConfigError    a Pulumi.<stack>.yaml that nobody should apply
+└── DocumentError  a generated page or its marker that is missing
+"""
+
+import pulumi
+
+
+class InfraError(Exception):
+    """Base of all: one line that says what was wrong, where, and what to do."""
+
+
+class ConfigError(InfraError, pulumi.RunError):
+    """A stack's configuration that is refused; names the file and the key. Pulumi prints it without a trace."""
+
+
+class DocumentError(InfraError):
+    """A page that cannot be generated because a marker or a price is missing."""

@@ -1,0 +1,97 @@
+"""Argo CD and its bootstrap: the last thing that Pulumi makes. What runs after that is decided by git alone.
+
+The seam: `argocd/bootstrap` is a chart that takes `repository`, `revision` and `environments`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+from pulumi import Output, ResourceOptions
+from pydantic import Field
+
+from credit_infra.constants import ARGOCD_MANIFEST, ARGOCD_NAMESPACE, EXTERNAL_SECRETS
+from credit_infra.external_secrets import ExternalSecrets, SecretStore
+from credit_infra.model import StackPart
+
+BOOTSTRAP_CHART = "../../argocd/bootstrap"
+"""As seen from the project's folder, where Pulumi runs the program."""
+
+RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted", "pod-security.kubernetes.io/warn": "restricted"}
+
+
+class GitOpsConfig(StackPart):
+    """Which git decides, and which environments this cluster carries.
+
+    `manifest` may be a mirror of Argo CD's install manifest. `context` is the kubeconfig context of a cluster
+    that exists already; a cloud stack makes its own cluster and has none.
+    """
+
+    repository: str = Field(pattern=r"^(https://|git@|http://|ssh://)\S+$")
+    revision: str = Field(min_length=1)
+    environments: tuple[Literal["staging", "production"], ...] = Field(min_length=1)
+    manifest: str = ARGOCD_MANIFEST
+    context: str | None = None
+
+
+class GitOps(pulumi.ComponentResource):
+    """Namespaces, Argo CD by its pinned manifest, External Secrets' wiring, and the bootstrap."""
+
+    def __init__(
+        self,
+        config: GitOpsConfig,
+        store: SecretStore,
+        deploy_key: Output[str] | None,
+        opts: ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("credit:infra:GitOps", "gitops", None, opts)
+        argocd = self._namespace(ARGOCD_NAMESPACE, {})
+        namespaces = [self._namespace(EXTERNAL_SECRETS, {})]
+        namespaces += [self._namespace(environment, RESTRICTED) for environment in config.environments]
+        install = kubernetes.yaml.v2.ConfigFile(
+            "argocd", file=config.manifest, opts=ResourceOptions(parent=self, depends_on=[argocd])
+        )
+        ready: list[pulumi.Resource] = [install, *namespaces]
+        if deploy_key is not None:
+            ready.append(self._repository_key(config.repository, deploy_key, argocd))
+        installed = ResourceOptions(parent=self, depends_on=ready)
+        ExternalSecrets(store, config.environments, opts=installed)
+        kubernetes.helm.v4.Chart(
+            "bootstrap",
+            chart=BOOTSTRAP_CHART,
+            namespace=ARGOCD_NAMESPACE,
+            values=bootstrap_values(config),
+            opts=installed,
+        )
+        self.register_outputs({})
+
+    def _namespace(self, name: str, labels: dict[str, str]) -> kubernetes.core.v1.Namespace:
+        return kubernetes.core.v1.Namespace(
+            name, metadata={"name": name, "labels": labels}, opts=ResourceOptions(parent=self)
+        )
+
+    def _repository_key(
+        self, repository: str, key: Output[str], namespace: kubernetes.core.v1.Namespace
+    ) -> kubernetes.core.v1.Secret:
+        """What Argo CD reads a private repository with; External Secrets cannot bring it, Argo CD brings that."""
+        return kubernetes.core.v1.Secret(
+            "repository",
+            metadata={
+                "name": "credit-repository",
+                "namespace": ARGOCD_NAMESPACE,
+                "labels": {"argocd.argoproj.io/secret-type": "repository"},
+            },
+            string_data={"type": "git", "url": repository, "sshPrivateKey": key},
+            opts=ResourceOptions(parent=self, depends_on=[namespace]),
+        )
+
+
+def bootstrap_values(config: GitOpsConfig) -> dict[str, Any]:
+    """What `argocd/bootstrap` is told; `make up` tells it the same three things."""
+    return {
+        "repository": config.repository,
+        "revision": config.revision,
+        "environments": list(config.environments),
+    }
