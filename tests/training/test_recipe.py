@@ -21,7 +21,7 @@ def test_rows_without_an_outcome_are_dropped():
 
 def test_rows_are_kept_between_two_numbers_both_included():
     step = {"step": "keep_between", "column": "a", "minimum": 1, "maximum": 3}
-    assert list(cleaned([step], a=["0", "1", "3", "4", "", "text"]).index) == [3, 4]
+    assert list(cleaned([step], a=["0", "1", "3", "4", ""]).index) == [3, 4]
 
 
 @pytest.mark.parametrize(
@@ -45,6 +45,23 @@ def test_dates_are_rebuilt_from_the_order_of_the_months():
     step = {"step": "dates_from_months", "day": "d", "month": "m", "first_year": 2008, "into": "date"}
     table = cleaned([step], d=["5", "31", "1", "29", "2"], m=["may", "jun", "dec", "feb", "feb"])
     assert table["date"].tolist() == ["2008-05-05", "2008-06-30", "2008-12-01", "2009-02-28", "2009-02-02"]
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        {"step": "keep_between", "minimum": 0, "maximum": 9},
+        {"step": "blank_outside", "minimum": 0, "maximum": 9},
+        {"step": "yes_above", "threshold": 1},
+    ],
+)
+def test_text_where_a_number_belongs_is_left_for_the_check(step):
+    assert cleaned([step | {"column": "a"}], a=["much"])["a"].tolist() == ["much"]
+
+
+def test_a_month_that_is_none_gives_no_date():
+    step = {"step": "dates_from_months", "day": "d", "month": "m", "first_year": 2008, "into": "date"}
+    assert cleaned([step], d=["5", "x"], m=["brumaire", "may"])["date"].tolist() == ["", ""]
 
 
 def test_steps_apply_in_their_order():

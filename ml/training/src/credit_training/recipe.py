@@ -1,7 +1,7 @@
 """Cleaning steps by name; a dataset version is a list of them in the dataset's YAML.
 
-Steps see text only: a frame of strings in which "" is missing, and whose index is the row of the source.
-They know no dataset; what they do to one is in its YAML and in the version's hash.
+Steps see text only: a frame of strings in which "" is missing, and whose index is the row of the source. Text where
+a number belongs they leave as it is, for the check that follows. What they do to a dataset is in its YAML and hash.
 """
 
 from __future__ import annotations
@@ -83,8 +83,8 @@ class KeepBetween(_OfColumn):
 
     def apply(self, table: pd.DataFrame) -> pd.DataFrame:
         """The rows that stay."""
-        number = pd.to_numeric(table[self.column], errors="coerce")
-        return table[number.between(self.minimum, self.maximum)]
+        number, is_text = _numbers(table[self.column])
+        return table[number.between(self.minimum, self.maximum) | is_text]
 
 
 class BlankOutside(_OfColumn):
@@ -96,8 +96,9 @@ class BlankOutside(_OfColumn):
 
     def apply(self, table: pd.DataFrame) -> pd.DataFrame:
         """The table with the column's impossible numbers removed."""
-        inside = pd.to_numeric(table[self.column], errors="coerce").between(self.minimum, self.maximum)
-        return _changed(table, self.column, lambda column: column.where(inside, ""))
+        number, is_text = _numbers(table[self.column])
+        kept = number.between(self.minimum, self.maximum) | is_text
+        return _changed(table, self.column, lambda column: column.where(kept, ""))
 
 
 class Recode(_OfColumn):
@@ -132,8 +133,8 @@ class YesAbove(_OfColumn):
         """The table with the column as a flag."""
 
         def flag(column: pd.Series[str]) -> pd.Series[str]:
-            above = pd.to_numeric(column, errors="coerce") > self.threshold
-            return above.map({True: "yes", False: "no"}).where(column != "", "")
+            number, _ = _numbers(column)
+            return (number > self.threshold).map({True: "yes", False: "no"}).where(number.notna(), column)
 
         return _changed(table, self.column, flag)
 
@@ -159,10 +160,11 @@ class DatesFromMonths(Frozen):
         """The table with one more column of ISO dates."""
         month = table[self.month].map({name: number for number, name in enumerate(MONTHS, start=1)})
         year = self.first_year + (month.diff() < 0).cumsum()
-        days_in_month = pd.to_datetime({"year": year, "month": month, "day": 1}).dt.days_in_month
-        day = pd.to_numeric(table[self.day]).clip(upper=days_in_month)
-        dates = pd.to_datetime({"year": year, "month": month, "day": day})
-        return table.assign(**{self.into: dates.dt.strftime("%Y-%m-%d")})
+        first = pd.to_datetime({"year": year, "month": month, "day": 1}, errors="coerce")
+        days_in_month = first.dt.days_in_month
+        day = pd.to_numeric(table[self.day], errors="coerce").clip(upper=days_in_month)
+        dates = pd.to_datetime({"year": year, "month": month, "day": day}, errors="coerce")
+        return table.assign(**{self.into: dates.dt.strftime("%Y-%m-%d").fillna("")})
 
 
 Step = Annotated[
@@ -185,6 +187,12 @@ def clean(table: pd.DataFrame, steps: Iterable[Step]) -> pd.DataFrame:
     for step in steps:
         table = step.apply(table)
     return table
+
+
+def _numbers(column: pd.Series[str]) -> tuple[pd.Series[float], pd.Series[bool]]:
+    """A column's numbers, NaN where there are none, and where it has text instead."""
+    numbers = pd.to_numeric(column, errors="coerce")
+    return numbers, numbers.isna() & (column != "")
 
 
 def _changed(table: pd.DataFrame, column: str, change: Callable[[pd.Series[str]], pd.Series[str]]) -> pd.DataFrame:
