@@ -1,0 +1,111 @@
+"""The journal in a database: decisions through the writer's thread, questions and outcomes through the pool."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+from scoring_api.errors import InvalidRequestError, JournalUnavailableError
+from scoring_api.journal import Entry, Kept, Outcome, reading
+from scoring_api.journal.engine import open_engine
+from scoring_api.journal.jobs import Job
+from scoring_api.journal.outcomes import record_outcomes
+from scoring_api.journal.store import Store
+from scoring_api.journal.writer import AWAY, Writer
+
+T = TypeVar("T")
+
+WATCH_S = 0.5
+HANGS_S = 3.0
+
+
+class DatabaseJournal:
+    """Implements `Journal`. `volume` is a folder that outlives process and database: for the spool and chain heads."""
+
+    keeps = True
+
+    def __init__(self, url: str, volume: Path | None, spool_limit_bytes: int) -> None:
+        self._engine = open_engine(url)
+        self._store = Store(self._engine)
+        self._volume = volume
+        self._spool_limit_bytes = spool_limit_bytes
+        self._writer: Writer | None = None
+        self._watch: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Start the writer; a database that is away is no error but a `fault`, unless there is a volume."""
+        loop = asyncio.get_running_loop()
+        self._writer = Writer(self._store, self._volume, self._spool_limit_bytes, loop)
+        self._watch = asyncio.create_task(self._watched(self._writer))
+        await self._writer.start()
+
+    async def close(self) -> None:
+        """Finish what was asked, drain the spool if the database is there, let go."""
+        writer, self._writer = self._writer, None
+        if writer is not None and self._watch is not None:
+            await asyncio.to_thread(writer.stop)
+            self._watch.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._watch
+        self._engine.dispose()
+
+    async def record(self, entries: Sequence[Entry], kept: Kept | None) -> None:
+        """Make decisions durable, with the answer that holds them, all or nothing."""
+        if self._writer is None:
+            raise JournalUnavailableError("the journal is not open")
+        for entry in entries:
+            if entry.record.provenance.reference and "\0" in entry.record.provenance.reference:
+                raise InvalidRequestError("a reference must not hold a NUL character")
+        job = Job(entries, kept, asyncio.get_running_loop().create_future())
+        self._writer.submit(job)
+        await job.future
+
+    async def kept(self, caller: str, key: str) -> Kept | None:
+        """The answer given before under this key."""
+        return await self._ask(lambda connection: reading.kept(connection, caller, key))
+
+    async def find(self, decision_id: str) -> Mapping[str, Any] | None:
+        """A decision as it was recorded."""
+        return await self._ask(lambda connection: reading.find(connection, decision_id))
+
+    async def add_outcomes(self, outcomes: Sequence[Outcome]) -> Sequence[str]:
+        """Record outcomes once, all or none."""
+        return await self._ask(lambda connection: record_outcomes(connection, outcomes))
+
+    def fault(self) -> str | None:
+        """Why decisions could not be recorded now, or None."""
+        return "the journal is not open" if self._writer is None else self._writer.fault
+
+    def lag_s(self) -> float:
+        """For how long decisions have waited for the database."""
+        spool = self._writer.spool if self._writer is not None else None
+        return spool.lag_s() if spool is not None else 0.0
+
+    def spool_bytes(self) -> int:
+        """Size of the decisions that wait for the database."""
+        spool = self._writer.spool if self._writer is not None else None
+        return spool.size if spool is not None else 0
+
+    async def _ask(self, question: Callable[[Connection], T]) -> T:
+        def ask() -> T:
+            with self._engine.begin() as connection:
+                return question(connection)
+
+        try:
+            return await asyncio.to_thread(ask)
+        except SQLAlchemyError:
+            raise JournalUnavailableError(AWAY) from None
+
+    async def _watched(self, writer: Writer) -> None:
+        """A database that holds the connection and does not answer counts as away."""
+        while True:
+            await asyncio.sleep(WATCH_S)
+            if writer.busy_since is not None and time.monotonic() - writer.busy_since > HANGS_S:
+                self._store.interrupt()
