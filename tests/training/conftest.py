@@ -16,7 +16,11 @@ import numpy as np
 import pytest
 import yaml
 
+from credit_contract.applicant import Encoded
+from credit_contract.policy import Band, Policy
+from credit_contract.schema import FeatureSchema, Field
 from credit_training.dataset import DatasetSpec, load_dataset
+from credit_training.portfolio import Portfolio
 
 LENDER = """
 name: lender
@@ -184,3 +188,54 @@ def publisher(tmp_path: Path) -> Iterator[tuple[Path, str]]:
     yield folder, f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
     server.server_close()
+
+
+BORROWERS = FeatureSchema(
+    dataset="borrowers",
+    version="v1",
+    fields=(
+        Field(name="income", kind="number", minimum=0, maximum=1e6, meaning="m", monotone="decreasing", reason="r"),
+        Field(name="late", kind="integer", minimum=-2, maximum=9, meaning="m", reason="r", optional=True,
+              monotone="increasing", monotone_from=0),
+        Field(name="age_of_car", kind="number", minimum=0, maximum=99, meaning="m", reason="r"),
+        Field(name="job", kind="category", categories=("office", "field", "none"), meaning="m", reason="r"),
+        Field(name="sex", kind="category", categories=("f", "m"), meaning="m", role="protected"),
+    ),
+)  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def borrowers() -> Portfolio:
+    """3,000 applicants whose risk falls with income, grows with months late and depends on the job."""
+    rng = np.random.default_rng(11)
+    count = 3000
+    income, late = rng.lognormal(10, 0.5, count), rng.integers(-2, 5, count).astype(float)
+    job, noise = rng.integers(1, 4, count), rng.uniform(0, 30, count)
+    risk = -1.5 - 1.2 * (np.log(income) - 10) + 0.6 * np.maximum(late, 0) + 0.5 * (job == 3)
+    target = rng.random(count) < 1 / (1 + np.exp(-risk))
+    late[rng.random(count) < 0.05] = np.nan
+    return Portfolio(
+        schema=BORROWERS,
+        encoded=Encoded(np.column_stack([income, late, noise]).astype(np.float32), job[:, None].astype(np.int64)),
+        target=target.astype(np.int8),
+        weight=np.ones(count),
+        group=np.arange(count, dtype=np.int64),
+        holdout=np.arange(count) % 3 == 0,
+        protected={"sex": np.array(["f", "m"])[rng.integers(0, 2, count)]},
+        sha256="a" * 64,
+    )
+
+
+@pytest.fixture(scope="session")
+def policy() -> Policy:
+    return Policy(
+        version="1",
+        base_score=600,
+        base_odds=20,
+        points_to_double=40,
+        approve_below=0.2,
+        decline_from=0.4,
+        bands=(Band(name="A", pd_below=0.1), Band(name="B", pd_below=0.3), Band(name="C", pd_below=1)),
+        loss_given_default=0.5,
+        reasons={"income": "r", "late": "r", "age_of_car": "r", "job": "r"},
+    )
