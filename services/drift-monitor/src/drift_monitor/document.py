@@ -1,0 +1,108 @@
+"""The documents that a run leaves: `verdict.json` of each window and `index.json` of all. Their form is stable.
+
+A key is never renamed or given another meaning under one `schema_version`; new keys may appear.
+Does not know where documents are kept.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from credit_contract.schema import Frozen
+from drift_monitor.drift import SCORE, Shift
+from drift_monitor.fairness import Approval
+from drift_monitor.finding import Finding
+from drift_monitor.maturity import Maturity
+from drift_monitor.promise import ExpectedLoss, Promise
+from drift_monitor.verdict import Verdict
+
+
+class WindowVerdict(Frozen):
+    """verdict.json: one window, what was measured in it, and what to do. Times are UTC, shares between 0 and 1."""
+
+    schema_version: Literal[1] = 1
+    window: str
+    start: datetime
+    end: datetime
+    decisions: int
+    model_digest: str
+    verdict: Verdict
+    because: str
+    findings: tuple[Finding, ...]
+    shifts: tuple[Shift, ...] = ()
+    drift_share: float = 0.0
+    promised: Promise | None = None
+    promised_approved: Promise | None = None
+    reference_gini: float | None = None
+    expected_loss: ExpectedLoss | None = None
+    maturity: Maturity | None = None
+    fairness: tuple[Approval, ...] = ()
+    repeated_decisions: int = 0
+    unknown_outcomes: int = 0
+    report_rows: int = 0
+
+
+class WindowLine(Frozen):
+    """One window in the index: enough for a list and a timeline."""
+
+    window: str
+    start: datetime
+    end: datetime
+    decisions: int
+    model_digest: str
+    verdict: Verdict
+    because: str
+    score_psi: float | None
+    largest_psi: float | None
+    largest_psi_field: str | None
+    promised_gini: float | None
+    realised_gini: float | None
+    expected_default_rate: float | None
+    realised_default_rate: float | None
+    has_report: bool
+
+
+class Run(Frozen):
+    """The last run. `future_decisions` bear a time after `end`, as when a clock jumped: they wait."""
+
+    started: datetime
+    finished: datetime
+    seconds: float
+    start: datetime
+    end: datetime
+    verdict: Verdict
+    windows: int
+    future_decisions: int
+
+
+class Index(Frozen):
+    """index.json: windows in order of time, and the run that wrote it."""
+
+    schema_version: Literal[1] = 1
+    run: Run
+    windows: tuple[WindowLine, ...]
+
+
+def line_of(document: WindowVerdict) -> WindowLine:
+    """A window's line in the index."""
+    fields = [shift for shift in document.shifts if shift.name != SCORE]
+    largest = max(fields, key=lambda shift: shift.psi, default=None)
+    realised = document.maturity.realised if document.maturity else None
+    return WindowLine(
+        window=document.window,
+        start=document.start,
+        end=document.end,
+        decisions=document.decisions,
+        model_digest=document.model_digest,
+        verdict=document.verdict,
+        because=document.because,
+        score_psi=next((shift.psi for shift in document.shifts if shift.name == SCORE), None),
+        largest_psi=largest.psi if largest else None,
+        largest_psi_field=largest.name if largest else None,
+        promised_gini=document.promised.gini.value if document.promised else None,
+        realised_gini=realised.gini if realised else None,
+        expected_default_rate=realised.expected_default_rate if realised else None,
+        realised_default_rate=realised.default_rate if realised else None,
+        has_report=document.report_rows > 0,
+    )

@@ -1,0 +1,47 @@
+"""Every error of the monitor, as one tree; each knows its `code` and the HTTP `status` that it means.
+
+MonitorError
+├── SettingsError      settings or a verdict table that the monitor cannot run with (never over HTTP)
+├── JournalError       503  decisions or outcomes cannot be read
+├── ReportError        503  a report cannot be written or read
+└── NotFoundError           404  no window of that name
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import ClassVar
+
+
+class MonitorError(Exception):
+    """Base of all; the message is one line and safe to show."""
+
+    code: ClassVar[str] = "monitor"
+    status: ClassVar[HTTPStatus] = HTTPStatus.INTERNAL_SERVER_ERROR
+
+
+class SettingsError(MonitorError):
+    """Settings or a verdict table that the monitor cannot run with; names the key."""
+
+    code = "settings"
+
+
+class JournalError(MonitorError):
+    """Decisions or outcomes that cannot be read; names the source."""
+
+    code = "journal"
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+
+
+class ReportError(MonitorError):
+    """A report that cannot be written or read; names the place."""
+
+    code = "report"
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+
+
+class NotFoundError(MonitorError):
+    """Nothing of that name."""
+
+    code = "not_found"
+    status = HTTPStatus.NOT_FOUND

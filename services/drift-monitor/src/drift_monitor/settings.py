@@ -1,0 +1,154 @@
+"""The settings file: the same names, in the same order, as the Helm value `config:`; any key by `key=value` too.
+
+Unknown keys are refused at every level, naming the nearest. Environment variables hold secrets only: JOURNAL_URL.
+Nothing here is read at import.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import BaseModel, Field, ValidationError
+
+from credit_contract.schema import Frozen
+from drift_monitor.errors import SettingsError
+from drift_monitor.limits import Limits
+from drift_monitor.windows import Calendar
+
+Positive = Annotated[int, Field(gt=0)]
+
+
+class Files(Frozen):
+    """A history in Parquet or CSV, each a file or a folder of files, instead of the journal's database."""
+
+    decisions: Path | None = None
+    outcomes: Path | None = None
+
+
+class Windows(Frozen):
+    """How decisions are cut into windows."""
+
+    every: Calendar = "day"
+    """Calendar periods in UTC."""
+    at_least: Positive = 500
+    """Neighbouring periods are pooled until a window holds this many decisions."""
+    decisions: Positive | None = None
+    """Cut by this many decisions instead of by calendar."""
+
+
+class Performance(Frozen):
+    """When an outcome counts."""
+
+    days: Positive = 365
+    """From a decision until its outcome is complete and reported."""
+    pooled_windows: Positive = 1
+    """Windows whose matured vintages are judged together, where one alone is small."""
+
+
+class Reports(Frozen):
+    """Where reports go and how long they stay."""
+
+    folder: str = "var/drift"
+    """A folder, or a URL such as s3://bucket/prefix."""
+    keep_days: Positive = 400
+    """Reports of windows that ended longer ago than this before the newest one expire."""
+    sample: Positive = 5_000
+    """Decisions in the Evidently report of a window; all figures of the verdict are on every decision."""
+    seed: int = 0
+
+
+class Settings(Frozen):
+    """Everything that may differ between environments."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8090
+    """0 takes a free port."""
+    bundles: Annotated[tuple[Path, ...], Field(min_length=1)] = (Path("bundle"),)
+    """Bundle directories: of the model that decides now, and of earlier ones whose decisions are still looked at."""
+    files: Files = Files()
+    interval_minutes: Positive = 60
+    """Between two runs of the long-lived process."""
+    windows: Windows = Windows()
+    performance: Performance = Performance()
+    limits: Limits = Limits()
+    verdict_table: Path | None = None
+    """Evidence → verdict; the table that comes with the monitor where none is named."""
+    reports: Reports = Reports()
+
+
+def load(file: Path | None, overrides: Sequence[str]) -> Settings:
+    """Settings from a YAML file, then `key=value` overrides with dotted keys and YAML values.
+
+    Raises:
+        SettingsError: an unreadable file, an unknown key (names the nearest), a value that does not fit.
+    """
+    tree = _from_file(file) if file is not None else {}
+    _refuse_unknown(tree, str(file))
+    for override in overrides:
+        key, equals, text = override.partition("=")
+        if not equals:
+            raise SettingsError(f"{override!r} is no setting; write key=value, such as port=8090")
+        _place(tree, key, _scalar(override, text))
+    _refuse_unknown(tree, "command line")
+    try:
+        return Settings.model_validate(tree)
+    except ValidationError as error:
+        first = error.errors(include_input=False)[0]
+        raise SettingsError(f"setting {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+
+
+def keys(model: type[BaseModel] = Settings, prefix: str = "") -> Iterator[str]:
+    """Every setting's dotted key, in order."""
+    for name, field in model.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from keys(field.annotation, f"{prefix}{name}.")
+        else:
+            yield prefix + name
+
+
+def _from_file(file: Path) -> dict[str, Any]:
+    try:
+        tree = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"settings file {file}: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise SettingsError(f"settings file {file}: is not YAML: {str(error).splitlines()[0]}") from None
+    if not isinstance(tree, dict | None):
+        raise SettingsError(f"settings file {file}: must be a mapping of settings")
+    return tree or {}
+
+
+def _scalar(override: str, text: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise SettingsError(f"{override!r}: the value is not YAML") from None
+
+
+def _place(tree: dict[str, Any], key: str, value: Any) -> None:
+    *sections, name = key.split(".")
+    for section in sections:
+        tree = tree.setdefault(section, {})
+        if not isinstance(tree, dict):
+            raise SettingsError(f"setting {key}: {section} is no section")
+    tree[name] = value
+
+
+def _refuse_unknown(tree: Mapping[str, Any], where: str) -> None:
+    known = list(keys())
+    for key in _flat(tree):
+        if key not in known and not any(name.startswith(f"{key}.") for name in known):
+            nearest = difflib.get_close_matches(key, known, n=1, cutoff=0)[0]
+            raise SettingsError(f"{where}: unknown setting {key}; did you mean {nearest}?")
+
+
+def _flat(tree: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    for name, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}"

@@ -1,0 +1,114 @@
+"""Windows: which decisions are judged together. Cut by calendar or by count, and never across model digests.
+
+Knows the history's times and digests only. Does not know what is measured in a window.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Literal
+
+from drift_monitor.history import History, literal
+
+Calendar = Literal["hour", "day", "week", "month", "quarter", "year"]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Decisions of one model; `digest` is empty where nothing was decided. Times are UTC.
+
+    Cut by calendar: from `start` to before `end`. Cut by count: from the decision `ids[0]` at `start` to `ids[1]`
+    at `end`, both included, because many decisions may bear one time.
+    """
+
+    start: datetime
+    end: datetime
+    digest: str
+    decisions: int
+    ids: tuple[str, str] | None = None
+
+    @property
+    def name(self) -> str:
+        """Sorts by time, tells windows apart, and is safe as a folder and in a URL."""
+        cut = [hashlib.sha256(self.ids[0].encode()).hexdigest()[:6]] if self.ids else []
+        return "-".join([f"{self.start:%Y%m%dT%H%M%SZ}", *cut, self.digest[:12] or "empty"])
+
+    @property
+    def condition(self) -> str:
+        """The window as an SQL condition on `decisions`."""
+        model = f"model_digest = {literal(self.digest)} AND decided_at >= {stamp(self.start)}"
+        if self.ids is None:
+            return f"{model} AND decided_at < {stamp(self.end)}"
+        first, last = (
+            f"({stamp(time)}, {literal(id_)})" for time, id_ in zip((self.start, self.end), self.ids, strict=True)
+        )
+        both = f"(decided_at, id) >= {first} AND (decided_at, id) <= {last}"
+        return f"{model} AND decided_at <= {stamp(self.end)} AND {both}"
+
+    def vintage(self, days: int, pooled: int) -> tuple[datetime, datetime]:
+        """Decisions whose performance window of `days` became complete during this window, as [start, end).
+
+        `pooled` spans of the window's length, this one and earlier ones, are taken together.
+        """
+        back = timedelta(days=days)
+        return self.start - (pooled - 1) * (self.end - self.start) - back, self.end - back
+
+
+def stamp(moment: datetime) -> str:
+    """A UTC moment as an SQL literal."""
+    return f"TIMESTAMP '{moment:%Y-%m-%d %H:%M:%S.%f}'"
+
+
+def cut_by_calendar(
+    history: History, every: Calendar, start: datetime, end: datetime, at_least: int = 1
+) -> list[Window]:
+    """Whole calendar periods inside [start, end), in order of time; one in which nothing was decided is a window too.
+
+    Neighbouring periods are pooled until they hold `at_least` decisions of a model; the rest waits for the next run.
+    """
+    counts: dict[datetime, dict[str, int]] = {}
+    for period, digest, count in history.rows(
+        f"SELECT date_trunc('{every}', decided_at), model_digest, count(*) FROM decisions"
+        f" WHERE decided_at >= {stamp(start)} AND decided_at < {stamp(end)} AND model_digest IS NOT NULL GROUP BY 1, 2"
+    ):
+        counts.setdefault(period, {})[digest] = count
+    windows: list[Window] = []
+    waiting: dict[str, Window] = {}
+    for first, following in _periods(history, every, start, end):
+        if first not in counts:
+            windows.append(Window(first, following, "", 0))
+        for digest, count in counts.get(first, {}).items():
+            begun = waiting.pop(digest, Window(first, following, digest, 0))
+            grown = Window(begun.start, following, digest, begun.decisions + count)
+            if grown.decisions >= at_least:
+                windows.append(grown)
+            else:
+                waiting[digest] = grown
+    return sorted(windows, key=lambda window: (window.start, window.digest))
+
+
+def cut_by_count(history: History, size: int, start: datetime, end: datetime) -> list[Window]:
+    """Every `size` decisions of a model inside [start, end) in order of time; the rest waits for the next run."""
+    within = f"decided_at >= {stamp(start)} AND decided_at < {stamp(end)} AND model_digest IS NOT NULL"
+    placed = (
+        "SELECT model_digest, decided_at, id, row_number() OVER (PARTITION BY model_digest ORDER BY decided_at, id) - 1"
+        f" AS place FROM decisions WHERE {within}"
+    )
+    return [
+        Window(first, last, digest, size, (first_id, last_id))
+        for digest, first, last, first_id, last_id in history.rows(
+            "SELECT model_digest, min(decided_at), max(decided_at), arg_min(id, (decided_at, id)),"
+            f" arg_max(id, (decided_at, id)) FROM ({placed}) GROUP BY model_digest, place // {size}"
+            f" HAVING count(*) = {size} ORDER BY 2, 4"
+        )
+    ]
+
+
+def _periods(history: History, every: Calendar, start: datetime, end: datetime) -> list[tuple[datetime, datetime]]:
+    """The whole periods inside [start, end): first moment, and first moment of the following."""
+    series = f"generate_series(date_trunc('{every}', {stamp(start)})::TIMESTAMP, {stamp(end)}, INTERVAL 1 {every})"
+    firsts = [row[0] for row in history.rows(f"SELECT unnest({series})")]
+    return [(first, following) for first, following in pairwise(firsts) if first >= start]

@@ -1,0 +1,133 @@
+import datetime
+from types import SimpleNamespace
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pytest
+from credit_contract.applicant import encode
+from credit_contract.baseline import build
+from credit_contract.bundle import DatasetVersion, Draft, write_bundle
+from credit_contract.golden import GoldenSet, synthesise
+from credit_contract.policy import DECISIONS, Band, Policy
+from credit_simulator import SCHEMA, Scenario, simulate
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler, TargetEncoder
+
+POLICY = Policy(
+    version="test",
+    base_score=600,
+    base_odds=20,
+    points_to_double=40,
+    approve_below=0.2,
+    decline_from=0.35,
+    bands=(Band(name="A", pd_below=0.1), Band(name="B", pd_below=1)),
+    loss_given_default=0.5,
+    exposure_field="requested_amount",
+    reasons={field.name: f"Reason {field.name}" for field in SCHEMA.scored_fields},
+)
+NUMBERS = [field.name for field in SCHEMA.number_fields]
+CATEGORIES = [field.name for field in SCHEMA.category_fields]
+
+
+class Scorer:
+    """A calibrated model of the simulated portfolio, small enough to be fitted in each test session."""
+
+    def __init__(self, simulation):
+        rows = simulation.underwritten
+        self.medians = {name: np.nanmedian(simulation.applicants[name]) for name in NUMBERS}
+        self.encoder = TargetEncoder(random_state=0)
+        codes = self._texts(simulation)[rows]
+        self.encoder.fit(codes, simulation.defaulted[rows])
+        self.scaler = StandardScaler().fit(self._design(simulation))
+        self.model = LogisticRegression().fit(
+            self.scaler.transform(self._design(simulation))[rows], simulation.defaulted[rows]
+        )
+
+    def _texts(self, simulation):
+        return np.column_stack([simulation.applicants[name].astype(str) for name in CATEGORIES])
+
+    def _design(self, simulation):
+        numbers = [
+            np.log1p(np.where(np.isnan(values := simulation.applicants[name]), self.medians[name], values))
+            for name in NUMBERS
+        ]
+        absent = [np.isnan(simulation.applicants[name]).astype(float) for name in NUMBERS]
+        return np.column_stack([*numbers, *absent, self.encoder.transform(self._texts(simulation))])
+
+    def __call__(self, simulation):
+        return self.model.predict_proba(self.scaler.transform(self._design(simulation)))[:, 1]
+
+
+@pytest.fixture(scope="session")
+def portfolio(tmp_path_factory):
+    """A lender on the simulator: what its model was made from, its bundle, and a way to let it decide on a scenario."""
+    reference = simulate(Scenario(seed=7, start="2020-01", months=12, applicants_per_month=1500))
+    score = Scorer(reference)
+    bundle = _write_bundle(reference, score, tmp_path_factory.mktemp("bundles") / "champion")
+    return SimpleNamespace(reference=reference, score=score, bundle=bundle, decide=_decide)
+
+
+def _write_bundle(reference, score, path):
+    rows = np.flatnonzero(reference.underwritten)
+    lent = reference.take(rows)
+    pds = score(lent).astype(np.float32)
+    baseline = build(
+        SCHEMA,
+        encode(SCHEMA, lent.records()),
+        lent.defaulted.astype(int),
+        pds,
+        POLICY.decisions(pds),
+        np.ones(len(rows)),
+    )
+    applicants = synthesise(SCHEMA, baseline, 8, seed=1)
+    return write_bundle(
+        Draft(
+            dataset=DatasetVersion(name="simulated", version="v2", sha256="0" * 64, holdout_sha256="1" * 64),
+            commit="c" * 40,
+            config_sha256="2" * 64,
+            seeds={},
+            libraries={},
+            model=b"never run here",
+            schema=SCHEMA,
+            policy=POLICY,
+            baseline=baseline,
+            golden=GoldenSet(applicants=tuple(applicants), pd=tuple(0.5 for _ in applicants)),
+            evaluation={"network": {"gini": 0.5}},
+        ),
+        path,
+    )
+
+
+def _decide(portfolio, scenario, folder, digest=None):
+    """Parquet files of decisions and outcomes, as the lender's journal would hold them."""
+    stream = simulate(scenario)
+    pds = portfolio.score(stream)
+    decisions = POLICY.decisions(pds.astype(np.float32))
+    table = pd.DataFrame(
+        {
+            "id": [f"d{row:08}" for row in range(len(stream))],
+            "decided_at": stream.applied.astype("datetime64[us]") + np.arange(len(stream)).astype("timedelta64[us]"),
+            "model_digest": digest or portfolio.bundle.digest,
+            "pd": pds,
+            "decision": np.array(DECISIONS)[decisions],
+            **{name: values for name, values in stream.applicants.items()},
+        }
+    )
+    approved = decisions == 0
+    known = stream.outcomes(approved, datetime.date(2100, 1, 1))
+    outcomes = pd.DataFrame(
+        {
+            "decision_id": table["id"].to_numpy()[known.rows],
+            "outcome": np.where(known.defaulted, "defaulted", "paid"),
+            "recorded_at": stream.matures[known.rows].astype("datetime64[us]"),
+        }
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, frame in (("decisions", table), ("outcomes", outcomes)):
+        with duckdb.connect() as connection:
+            connection.register("frame", frame)
+            connection.execute(f"COPY (SELECT * FROM frame) TO '{folder / name}.parquet'")
+    return SimpleNamespace(
+        decisions=folder / "decisions.parquet", outcomes=folder / "outcomes.parquet", table=table, known=outcomes
+    )
