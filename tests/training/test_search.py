@@ -1,0 +1,80 @@
+import numpy as np
+import pytest
+
+from credit_training.errors import SearchError
+from credit_training.fit import NetworkRecipe
+from credit_training.search import SearchConfig, search
+
+RECIPE = NetworkRecipe(hidden=(4,), distil=0, epochs=1, folds=2, bins=3)
+
+
+@pytest.fixture(scope="module")
+def some(borrowers):
+    return borrowers.take(np.arange(400))
+
+
+@pytest.fixture
+def storage(tmp_path):
+    return f"sqlite:///{tmp_path / 'search.db'}"
+
+
+def config(**changed):
+    plan = {
+        "study": "tiny",
+        "sampler": "tpe",
+        "objective": "log_loss",
+        "trials": 2,
+        "folds": 2,
+        "space": {"learning_rate": {"low": 1e-3, "high": 1e-1, "log": True}, "hidden": [[4], [6, 4]]},
+    }
+    return SearchConfig.model_validate(plan | changed)
+
+
+def test_a_resumed_study_keeps_its_trials_and_adds_only_the_missing_ones(some, storage):
+    first = search(some, RECIPE, (), config(), 1, storage)
+    said: list[str] = []
+    more = search(some, RECIPE, (), config(trials=3), 1, storage, said.append)
+    assert len(said) == 1
+    assert len(more.trials) == 3
+    assert {trial.number for trial in first.trials} < {trial.number for trial in more.trials}
+    assert len({trial.changes["learning_rate"] for trial in more.trials}) == 3
+
+
+def test_the_best_recipe_has_the_best_objective(some, storage):
+    found = search(some, RECIPE, (), config(objective="auc", trials=3, sampler="random"), 1, storage)
+    scores = [trial.figures["auc"] for trial in found.trials]
+    assert scores == sorted(scores, reverse=True)
+    assert found.recipe.learning_rate == found.trials[0].changes["learning_rate"]
+    assert found.recipe.epochs == RECIPE.epochs
+
+
+def test_a_grid_tries_each_combination_once(some, storage):
+    space = {"hidden": [[4], [6]], "dropout": [0.0, 0.2]}
+    found = search(some, RECIPE, (), config(sampler="grid", trials=9, space=space), 1, storage)
+    tried = {(tuple(trial.changes["hidden"]), trial.changes["dropout"]) for trial in found.trials}
+    assert len(found.trials) == len(tried) == 4
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"space": {"hiden": [[4]]}}, "no such key"),
+        ({"space": {"dropout": [0.1, 7]}}, r"space\.dropout"),
+        ({"space": {"dropout": {"low": 0, "high": 0.5}}, "sampler": "grid"}, "a grid takes a list"),
+    ],
+)
+def test_a_space_that_cannot_be_searched_is_refused_before_the_first_trial(some, storage, changed, message):
+    with pytest.raises(SearchError, match=message):
+        search(some, RECIPE, (), config(**changed), 1, storage)
+
+
+def test_a_study_of_other_rows_is_not_continued(some, borrowers, storage):
+    search(some, RECIPE, (), config(trials=1), 1, storage)
+    with pytest.raises(SearchError, match="made of other data"):
+        search(borrowers.take(np.arange(500)), RECIPE, (), config(trials=2), 1, storage)
+
+
+def test_a_database_that_cannot_be_used_is_one_line(some, tmp_path):
+    with pytest.raises(SearchError, match="cannot be used") as raised:
+        search(some, RECIPE, (), config(), 1, f"sqlite:///{tmp_path}/no/such/folder/search.db")
+    assert "\n" not in str(raised.value)
