@@ -23,12 +23,12 @@ from credit_infra.policy_checks import (
     LOG_GROUP,
     METRICS,
     REPOSITORY,
-    SECRET_CONTAINER,
+    VAULT,
     Resource,
     differences,
 )
 
-DATA = (METRICS, REPOSITORY, KEY, DATABASE, BUCKET, SECRET_CONTAINER)
+DATA = (METRICS, REPOSITORY, KEY, DATABASE, BUCKET, VAULT)
 """Types that hold what nobody can make again."""
 
 LONG_LIVED_KEYS = ("aws:iam/accessKey:AccessKey", "aws:iam/user:User")

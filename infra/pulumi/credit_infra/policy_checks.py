@@ -22,12 +22,11 @@ KEY = "aws:kms/key:Key"
 DATABASE = "aws:rds/instance:Instance"
 DATABASE_SETTINGS = "aws:rds/parameterGroup:ParameterGroup"
 BUCKET = "aws:s3/bucket:Bucket"
-SECRET_CONTAINER = "aws:secretsmanager/secret:Secret"
+VAULT = "aws:secretsmanager/secret:Secret"
 TOPIC = "aws:sns/topic:Topic"
 
 UNTAGGED = frozenset(
     {
-        "aws:budgets/budgetAction:BudgetAction",
         "aws:ec2/routeTableAssociation:RouteTableAssociation",
         "aws:ecr/lifecyclePolicy:LifecyclePolicy",
         "aws:ecr/registryPolicy:RegistryPolicy",
@@ -53,7 +52,7 @@ KEY_PROPERTY = {
     METRICS: "kmsKeyArn",
     LOG_GROUP: "kmsKeyId",
     DATABASE: "kmsKeyId",
-    SECRET_CONTAINER: "kmsKeyId",
+    VAULT: "kmsKeyId",
     TOPIC: "kmsMasterKeyId",
 }
 """Where a type names its customer-managed key."""

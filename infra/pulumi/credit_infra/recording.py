@@ -31,6 +31,7 @@ class Recorded:
     parent: str
     """Name of the component it belongs to; empty at the top."""
     provider: str
+    """`type name` of the provider that makes it; empty for components."""
     protect: bool
     retain: bool
     depends_on: tuple[str, ...] = ()
@@ -44,7 +45,7 @@ class Recorded:
 
 @dataclass(slots=True)
 class Recording:
-    """One run of the program: its resources in the order of registration, and the stack's outputs."""
+    """One run of the program: its resources by type and name, and the stack's outputs."""
 
     stack: str
     resources: list[Recorded] = field(default_factory=list)
@@ -103,8 +104,8 @@ class Monitor(mocks.MockMonitor):
                     type=request.type,
                     name=request.name,
                     inputs=rpc.deserialize_properties(request.object),
-                    parent="" if request.parent.endswith("Stack::stack") else request.parent.split("::")[-1],
-                    provider=request.provider,
+                    parent="" if "pulumi:pulumi:Stack::" in request.parent else request.parent.split("::")[-1],
+                    provider=_key(request.provider.rpartition("::")[0]) if request.provider else "",
                     protect=request.protect,
                     retain=request.retainOnDelete,
                     depends_on=tuple(sorted(_key(urn) for urn in request.dependencies)),
@@ -143,4 +144,6 @@ def record_with(stack: str, config: Mapping[str, Any], program: Callable[[], Non
         return pulumi.Output.from_input(getattr(root, "outputs", {})).apply(recording.outputs.update)
 
     pulumi.runtime.test(run)()  # type: ignore[no-untyped-call]
+    # Resources register as their inputs resolve, in an order that differs from run to run.
+    recording.resources.sort(key=lambda resource: resource.key)
     return recording
