@@ -1,0 +1,113 @@
+"""Charts rendered as Argo CD would: bootstrap's applications in every environment, in the cloud and on kind."""
+
+import functools
+import os
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from credit_delivery import tools
+
+ROOT = Path(__file__).parents[2]
+CHARTS = ROOT / "charts"
+ENVIRONMENTS = ("staging", "production")
+WORKLOADS = {"Deployment", "StatefulSet", "Job", "CronJob"}
+REPOSITORY = "https://git.example/credit.git"
+
+Object = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Target:
+    """One application in one environment on one sort of cluster."""
+
+    application: str
+    environment: str
+    kind: bool
+    values: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.application}-{self.environment}-{'kind' if self.kind else 'cloud'}"
+
+
+def program(name: str) -> str:
+    """A tool's path; without it the test is skipped, in CI it fails."""
+    path = tools.find(name)
+    if path is None:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"{name} is missing: {tools.how_to_get(name)}")
+    return path
+
+
+def run(*command: str, given: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, input=given, capture_output=True, text=True, cwd=ROOT)
+
+
+@functools.cache
+def helm(chart: str, release: str, namespace: str, *arguments: str) -> list[Object]:
+    result = run(program("helm"), "template", release, chart, "--namespace", namespace, *arguments)
+    assert result.returncode == 0, result.stderr
+    return [document for document in yaml.safe_load_all(result.stdout) if document]
+
+
+def bootstrap(kind: bool, environments: tuple[str, ...] = ENVIRONMENTS, mirror: str = "") -> list[Object]:
+    settings = [f"repository={REPOSITORY}", f"environments={{{','.join(environments)}}}", f"kind={str(kind).lower()}"]
+    arguments = [part for setting in [*settings, f"chartMirror={mirror}"] for part in ("--set", setting)]
+    return helm("argocd/bootstrap", "bootstrap", "argocd", *arguments)
+
+
+def elements(kind: bool) -> list[Object]:
+    (applications,) = [
+        found
+        for found in bootstrap(kind)
+        if found["kind"] == "ApplicationSet" and found["metadata"]["name"] == "credit"
+    ]
+    found = applications["spec"]["generators"][0]["matrix"]["generators"][1]["list"]["elements"]
+    assert isinstance(found, list)
+    return found
+
+
+@functools.cache
+def targets() -> list[Target]:
+    return [
+        Target(element["application"], environment, kind, tuple(element["values"]))
+        for kind in (False, True)
+        for environment in ENVIRONMENTS
+        for element in elements(kind)
+    ]
+
+
+def render(target: Target) -> list[Object]:
+    files = [f"environments/{target.environment}/{name}" for name in target.values]
+    files += ["environments/kind.yaml"] if target.kind else []
+    arguments = [part for file in files for part in ("--values", file)]
+    return helm(f"charts/{target.application}", target.application, target.environment, *arguments)
+
+
+def everything() -> Iterator[tuple[Target, Object]]:
+    for target in targets():
+        for found in render(target):
+            yield target, found
+
+
+def pod_template(workload: Object) -> Object:
+    spec = workload["spec"]
+    spec = spec["jobTemplate"]["spec"] if workload["kind"] == "CronJob" else spec
+    template = spec["template"]
+    assert isinstance(template, dict)
+    return template
+
+
+def containers(template: Object) -> list[Object]:
+    return [*template["spec"].get("initContainers", []), *template["spec"]["containers"]]
+
+
+def workloads() -> list[tuple[Target, Object]]:
+    return [(target, found) for target, found in everything() if found["kind"] in WORKLOADS]
+
+
+def name(found: Object) -> str:
+    return f"{found['kind']}/{found['metadata']['name']}"

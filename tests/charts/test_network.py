@@ -1,0 +1,94 @@
+"""The declared table of who may reach whom. kind's network enforces no policy, so this is computed, not observed."""
+
+from typing import Any
+
+import pytest
+from charts.network import Endpoint, reaches
+from charts.rendering import ENVIRONMENTS, containers, pod_template, render, targets
+
+LOAD_BALANCER = {"staging": "10.20.33.7", "production": "10.30.33.7"}
+DATABASE = {"staging": "10.20.49.9", "production": "10.30.49.9"}
+
+# From each to what it may reach, within one environment; whatever is not here must be refused.
+ALLOWED = {
+    ("scoring-api/server", "postgres/server", 5432),
+    ("scoring-api/server", "dns", 53),
+    ("scoring-api/server", "database", 5432),
+    ("scoring-api/migration", "postgres/server", 5432),
+    ("scoring-api/migration", "dns", 53),
+    ("scoring-api/migration", "database", 5432),
+    ("scoring-api/golden-check", "scoring-api/server", 8000),
+    ("scoring-api/golden-check", "dns", 53),
+    ("scoring-api/golden-check", "postgres/server", 5432),
+    ("scoring-api/golden-check", "database", 5432),
+    ("tracking/server", "postgres/server", 5432),
+    ("tracking/server", "database", 5432),
+    ("tracking/server", "dns", 53),
+    ("load-balancer", "scoring-api/server", 8000),
+    ("prometheus", "scoring-api/server", 8000),
+}
+
+
+def outsiders(environment: str) -> list[Endpoint]:
+    prometheus = {"app.kubernetes.io/name": "prometheus"}
+    return [
+        Endpoint("dns", "kube-system", {"k8s-app": "kube-dns"}, ports={"dns": 53}),
+        Endpoint("prometheus", "monitoring", prometheus, ports={"web": 9090}),
+        Endpoint("monitoring-other", "monitoring", {}),
+        Endpoint("stranger", environment, {"app.kubernetes.io/name": "stranger"}),
+        Endpoint("load-balancer", address=LOAD_BALANCER[environment]),
+        Endpoint("database", address=DATABASE[environment], ports={"postgres": 5432}),
+        Endpoint("internet", address="203.0.113.5", ports={"smtp": 25}),
+    ]
+
+
+def pods(environment: str) -> list[Endpoint]:
+    found = []
+    for target in targets():
+        if target.environment == environment and target.kind:
+            for workload in (item for item in render(target) if item["kind"] in {"Deployment", "StatefulSet", "Job"}):
+                template = pod_template(workload)
+                labels = template["metadata"]["labels"]
+                ports = {
+                    port["name"]: port["containerPort"]
+                    for container in containers(template)
+                    for port in container.get("ports", [])
+                }
+                component = labels["app.kubernetes.io/component"]
+                found.append(Endpoint(f"{target.application}/{component}", environment, labels, ports=ports))
+    return found
+
+
+def policies(environment: str) -> list[dict[str, Any]]:
+    return [
+        found | {"metadata": found["metadata"] | {"namespace": environment}}
+        for target in targets()
+        if target.environment == environment and (not target.kind or target.application == "postgres")
+        for found in render(target)
+        if found["kind"] == "NetworkPolicy"
+    ]
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_only_the_declared_connections_are_possible(environment: str) -> None:
+    inside, outside, rules = pods(environment), outsiders(environment), policies(environment)
+    everybody = [*inside, *outside]
+    open_ones = {
+        (source.name, destination.name, port)
+        for source in everybody
+        for destination in everybody
+        for port in destination.ports.values()
+        if source is not destination and {source, destination} & set(inside)
+        if reaches(source, destination, port, rules)
+    }
+    assert open_ones == ALLOWED
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_environments_cannot_reach_each_other(environment: str) -> None:
+    other = next(name for name in ENVIRONMENTS if name != environment)
+    rules = [*policies(environment), *policies(other)]
+    for source in pods(environment):
+        for destination in pods(other):
+            for port in destination.ports.values():
+                assert not reaches(source, destination, port, rules), (source.name, destination.name)

@@ -1,0 +1,46 @@
+"""The chart agrees with the service that it runs."""
+
+import yaml
+from charts.rendering import CHARTS, Object, pod_template, render, targets
+
+import scoring_api.settings
+
+CHART = yaml.safe_load((CHARTS / "scoring-api/Chart.yaml").read_text())
+VALUES = yaml.safe_load((CHARTS / "scoring-api/values.yaml").read_text())
+
+
+def deployment() -> Object:
+    target = next(target for target in targets() if target.application == "scoring-api")
+    return next(found for found in render(target) if found["kind"] == "Deployment")
+
+
+def test_config_is_the_settings_file_in_the_settings_order() -> None:
+    from_chart = {key.strip() for key in CHART["annotations"]["settings-from-chart"].split(",")}
+    known = [key for key in scoring_api.settings.Settings.model_fields if key not in from_chart]
+    given = list(VALUES["config"])
+    assert given == [key for key in known if key in given]
+    assert [key for key in known if key not in given] == ["keys_file"]
+    scoring_api.settings.Settings.model_validate(VALUES["config"])
+
+
+def test_the_port_is_the_one_that_the_service_listens_on() -> None:
+    (container,) = pod_template(deployment())["spec"]["containers"]
+    assert container["ports"] == [{"name": "http", "containerPort": VALUES["config"]["port"]}]
+
+
+def test_a_pod_has_time_for_all_that_stopping_takes() -> None:
+    spec = pod_template(deployment())["spec"]
+    pre_stop = spec["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"]
+    config = VALUES["config"]
+    assert spec["terminationGracePeriodSeconds"] > pre_stop + config["drain_s"] + config["stop_timeout_s"]
+
+
+def test_an_update_never_takes_a_pod_away_first() -> None:
+    strategy = deployment()["spec"]["strategy"]
+    assert strategy == {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
+    assert "replicas" not in deployment()["spec"]
+
+
+def test_a_changed_setting_restarts_the_pods() -> None:
+    annotations = pod_template(deployment())["metadata"]["annotations"]
+    assert len(annotations["checksum/config"]) == 64
