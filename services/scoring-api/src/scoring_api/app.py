@@ -28,6 +28,7 @@ from scoring_api.errors import (
 from scoring_api.handlers import health, model, pages, predict
 from scoring_api.journal import Journal
 from scoring_api.journal.off import NoJournal
+from scoring_api.logs import refused
 from scoring_api.metrics import Metrics
 from scoring_api.service import ScoringService
 from scoring_api.settings import Settings
@@ -85,6 +86,8 @@ def _access(settings: Settings, environment: Mapping[str, str]) -> Access:
 
 async def _problem(request: Request, error: Exception) -> Response:
     told = error if isinstance(error, ServiceError) else _translated(request, error)
+    if not isinstance(told, InternalError):  # the edge logs those, with their traceback
+        refused(told, request.state.request_id)
     content = problem.body(told, request.state.request_id)
     return Response(content, told.status, dict(told.headers), problem.MEDIA_TYPE)
 

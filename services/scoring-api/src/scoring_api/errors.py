@@ -2,6 +2,7 @@
 
 ServiceError
 ├── SettingsError               the service cannot be configured as asked (never over HTTP)
+├── MalformedRequestError     400  not HTTP
 ├── MalformedBodyError          400  not JSON, not UTF-8, not CSV, too deep
 ├── InvalidApplicantError       422  applicants that the schema refuses, field by field
 ├── InvalidRequestError         422  something else in the request that cannot be served
@@ -47,6 +48,13 @@ class SettingsError(ServiceError):
     """Settings that the service cannot run with."""
 
     code = "settings"
+
+
+class MalformedRequestError(ServiceError):
+    """Bytes that are no HTTP request."""
+
+    code = "malformed_request"
+    status = HTTPStatus.BAD_REQUEST
 
 
 class MalformedBodyError(ServiceError):
@@ -120,16 +128,11 @@ class MethodNotAllowedError(ServiceError):
         return {"Allow": self.allowed}
 
 
-class SlowBodyError(ServiceError):
-    """A body that did not arrive in time."""
+class SlowRequestError(ServiceError):
+    """A request that did not arrive in time."""
 
-    code = "slow_body"
+    code = "slow_request"
     status = HTTPStatus.REQUEST_TIMEOUT
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """The rest of the body is not waited for."""
-        return {"Connection": "close"}
 
 
 class ConflictError(ServiceError):
@@ -182,6 +185,13 @@ class RateLimitedError(ServiceError):
     def headers(self) -> Mapping[str, str]:
         """When to come back."""
         return {"Retry-After": str(self.retry_after_s)}
+
+
+class HeadTooLargeError(ServiceError):
+    """A request line and headers above the limit."""
+
+    code = "head_too_large"
+    status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
 
 
 class InternalError(ServiceError):

@@ -10,6 +10,8 @@ from typing import Any
 
 import orjson
 
+from scoring_api.errors import ServiceError
+
 log = logging.getLogger("scoring_api")
 
 
@@ -33,6 +35,11 @@ class JsonFormatter(logging.Formatter):
                 f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(record.exc_info[2])
             ]
         return orjson.dumps(line, default=str).decode()
+
+
+def refused(error: ServiceError, request_id: str = "") -> None:
+    """A request that was refused: which and why by code, since the words may quote names that a client made up."""
+    log.info("refused", extra={"fields": {"request_id": request_id, "code": error.code, "status": int(error.status)}})
 
 
 def configure(level: str) -> None:

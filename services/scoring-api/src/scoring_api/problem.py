@@ -24,7 +24,7 @@ def document(error: ServiceError, request_id: str) -> dict[str, Any]:
     if isinstance(error, InvalidApplicantError):
         members["problems"] = [
             {
-                "path": f"/{problem.row}/{problem.field}" if error.listed else f"/{problem.field}",
+                "path": f"/{problem.row}/{problem.field}".rstrip("/") if error.listed else f"/{problem.field}",
                 "code": problem.code,
                 "expected": problem.expected,
             }

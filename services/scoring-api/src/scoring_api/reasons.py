@@ -22,7 +22,7 @@ from credit_contract.applicant import Encoded, encode
 from scoring_api.model import ServedModel
 
 MOST = 4
-PAIRS = 4
+PAIRS = 8
 SEED = 1002_9
 CHUNK = 32
 
@@ -65,7 +65,7 @@ class Explainer:
     def reasons(self, applicants: Encoded) -> list[list[Reason]]:
         """For each applicant at most four reasons, the largest contribution first."""
         found: list[list[Reason]] = []
-        for start in range(0, len(applicants), CHUNK):  # bounds memory: an applicant is some 200 rows here
+        for start in range(0, len(applicants), CHUNK):  # bounds memory: an applicant is some hundred rows here
             contributions = self.contributions(applicants[start : start + CHUNK])
             found += [self._named(*pair) for pair in zip(contributions.shares, contributions.moves, strict=True)]
         return found

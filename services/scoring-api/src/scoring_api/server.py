@@ -3,41 +3,49 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import signal
+import time
 from types import FrameType
 
 import uvicorn
 
 from scoring_api.app import create_app
-from scoring_api.edge import Edge
+from scoring_api.connection import Connection
 from scoring_api.logs import log
+from scoring_api.service import ScoringService
 from scoring_api.settings import Settings
 
 
 class GracefulServer(uvicorn.Server):
     """On SIGTERM: not ready at once, answering while load balancers notice, then finishing; exits 0."""
 
-    def __init__(self, config: uvicorn.Config, edge: Edge, drain_s: float) -> None:
+    def __init__(self, config: uvicorn.Config, service: ScoringService, settings: Settings) -> None:
         super().__init__(config)
-        self._edge = edge
-        self._drain_s = drain_s
+        self._service = service
+        self._drain_s = settings.drain_s
+        self._stop_at = math.inf
+        self._patience_s = settings.limits.request_timeout_s
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """A second signal does not wait. Not calling super keeps uvicorn from raising the signal again at the end."""
         del frame
-        if self._edge.draining:
+        if self._service.draining:
             self.should_exit = True
             self.force_exit = sig == signal.SIGINT
             return
         log.info("stopping", extra={"fields": {"signal": signal.Signals(sig).name, "drain_s": self._drain_s}})
-        self._edge.drain()
-        if self._drain_s:
-            asyncio.get_running_loop().call_later(self._drain_s, self._stop)
-        else:
-            self._stop()
+        self._service.draining = True
+        self._stop_at = time.monotonic() + self._drain_s
 
-    def _stop(self) -> None:
-        self.should_exit = True
+    async def on_tick(self, counter: int) -> bool:
+        """Ten times a second: see who is too slow and whether it is time to stop, then what uvicorn does."""
+        self.should_exit |= time.monotonic() >= self._stop_at
+        now = asyncio.get_running_loop().time()
+        for connection in list(self.server_state.connections):
+            if isinstance(connection, Connection):
+                connection.expire(now, self._patience_s)
+        return await super().on_tick(counter)
 
 
 def make_server(settings: Settings) -> GracefulServer:
@@ -52,7 +60,7 @@ def make_server(settings: Settings) -> GracefulServer:
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http="httptools",
+        http=Connection,
         ws="none",
         lifespan="on",
         access_log=False,
@@ -60,4 +68,4 @@ def make_server(settings: Settings) -> GracefulServer:
         server_header=False,
         timeout_graceful_shutdown=settings.stop_timeout_s,
     )
-    return GracefulServer(config, edge, settings.drain_s)
+    return GracefulServer(config, edge.service, settings)

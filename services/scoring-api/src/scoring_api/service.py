@@ -144,7 +144,7 @@ class ScoringService:
     def _read(self, serving: Serving, body: bytes) -> Batch:
         start = perf_counter()
         batch = serving.reader.read(body)
-        self._metrics.parse.observe(perf_counter() - start)
+        self._metrics.took("parse", perf_counter() - start)
         return batch
 
     async def _scored(self, serving: Serving, batch: Batch, ask: Ask) -> Answer:
@@ -152,7 +152,7 @@ class ScoringService:
         start = perf_counter()
         scores = await _run(len(batch) <= INLINE, lambda: scoring.score(serving.model, batch.encoded))
         scored = perf_counter()
-        metrics.model.observe(scored - start)
+        metrics.took("model", scored - start)
         told = [row for row, decision in enumerate(scores.decision) if ask.explain or decision != "approve"]
         reasons: list[Sequence[Reason]] = [()] * len(scores)
         if told:
@@ -160,7 +160,7 @@ class ScoringService:
             found = await _run(len(told) <= INLINE_REASONS, lambda: serving.explainer.reasons(applicants))
             for row, why in zip(told, found, strict=True):
                 reasons[row] = why
-            metrics.reasons.observe(perf_counter() - scored)
+            metrics.took("reasons", perf_counter() - scored)
         metrics.decided(serving.label, scores.decision, scores.score)
         return Answer(ask.request_id, serving.model, batch, scores, reasons)
 
@@ -170,7 +170,7 @@ class ScoringService:
         start = perf_counter()
         entries = self._entries(answer, ask) if self._journal.keeps else ()
         await self._journal.record(entries, kept)
-        self._metrics.journal.observe(perf_counter() - start)
+        self._metrics.took("journal", perf_counter() - start)
 
     def _entries(self, answer: Answer, ask: Ask) -> list[Entry]:
         provenance = self._provenance(answer, ask)

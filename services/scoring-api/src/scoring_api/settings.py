@@ -16,8 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from scoring_api.errors import SettingsError
 
-Positive = Annotated[int, Field(gt=0)]
-Seconds = Annotated[float, Field(gt=0)]
+Positive = Annotated[int, Field(gt=0, strict=True)]
+Seconds = Annotated[float, Field(gt=0, strict=True)]
 
 
 class Section(BaseModel):
@@ -39,9 +39,9 @@ class Limits(Section):
     """Applicants in one uploaded file."""
     max_in_flight: Positive = 256
     """Requests being read or answered; more get 503."""
-    body_timeout_s: Seconds = 10.0
-    """A body that has not arrived by then gets 408."""
-    requests_per_minute: Annotated[int, Field(ge=0)] = 0
+    request_timeout_s: Seconds = 10.0
+    """A request that has not arrived whole by then gets 408."""
+    requests_per_minute: Annotated[int, Field(ge=0, strict=True)] = 0
     """Per key, 429 above; 0 is no limit."""
 
 
@@ -49,7 +49,7 @@ class Settings(Section):
     """Everything that may differ between environments."""
 
     host: str = "127.0.0.1"
-    port: Annotated[int, Field(ge=0, le=65535)] = 8000
+    port: Annotated[int, Field(ge=0, le=65535, strict=True)] = 8000
     """0 takes a free port."""
     bundle: Path = Path("bundle")
     """Directory of the bundle to serve."""
@@ -62,7 +62,7 @@ class Settings(Section):
     keys_file: Path | None = None
     """File of hashed API keys, where SCORING_API_KEYS is not set."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    drain_s: Annotated[float, Field(ge=0)] = 0.0
+    drain_s: Annotated[float, Field(ge=0, strict=True)] = 0.0
     """After SIGTERM: seconds of answering while no longer ready, so that load balancers notice."""
     stop_timeout_s: Positive = 20
     """After that: seconds for requests under way."""

@@ -1,0 +1,85 @@
+"""The connection: uvicorn's HTTP/1.1 protocol, plus what it lacks against slow and endless requests.
+
+A request must arrive whole within a time, its head within a size; what cannot be parsed is refused as a problem
+document. Builds on uvicorn's `HttpToolsProtocol` and the callbacks that httptools makes on it; does not know routes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from scoring_api import problem
+from scoring_api.errors import HeadTooLargeError, MalformedRequestError, ServiceError, SlowRequestError
+from scoring_api.logs import refused
+
+MAX_HEAD = 32_768
+
+
+class Connection(HttpToolsProtocol):
+    """One client's connection; the server calls `expire` now and then."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._arriving_since: float | None = None
+        self._head_size: int | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """A client that connects must also begin."""
+        super().connection_made(transport)
+        self._arriving_since = self.loop.time()
+
+    def on_message_begin(self) -> None:
+        """The first byte of a request."""
+        self._arriving_since = self.loop.time()
+        self._head_size = 0
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """The body, if any, is the application's to limit."""
+        self._head_size = None
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """The last byte of a request."""
+        self._arriving_since = None
+        super().on_message_complete()
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes of any part of a request, or of several."""
+        super().data_received(data)
+        if self._head_size is not None:
+            self._head_size += len(data)
+            if self._head_size > MAX_HEAD:
+                self._refuse(HeadTooLargeError(f"the request's head is larger than {MAX_HEAD:,} bytes"))
+
+    def send_400_response(self, msg: str) -> None:
+        """What httptools cannot parse."""
+        del msg
+        self._refuse(MalformedRequestError("this is not HTTP/1.1"))
+
+    def expire(self, now: float, patience_s: float) -> None:
+        """Refuse a request that began more than `patience_s` ago and is not complete."""
+        if self._arriving_since is not None and now - self._arriving_since > patience_s:
+            self._refuse(SlowRequestError(f"the request did not arrive within {patience_s:g} s"))
+
+    def _refuse(self, error: ServiceError) -> None:
+        self._arriving_since = self._head_size = None
+        if self.transport.is_closing():
+            return
+        refused(error)
+        # With an answer under way (pipelining) another one would be taken for a part of it.
+        if self.cycle is None or self.cycle.response_complete or not self.cycle.response_started:
+            self.transport.write(_response(error))
+        self.transport.close()
+
+
+def _response(error: ServiceError) -> bytes:
+    body = problem.body(error, request_id="")
+    head = (
+        f"HTTP/1.1 {int(error.status)} {error.status.phrase}\r\ncontent-type: {problem.MEDIA_TYPE}\r\n"
+        f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
+    )
+    return head.encode() + body

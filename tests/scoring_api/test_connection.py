@@ -1,0 +1,122 @@
+"""What clients do to a connection, over raw sockets: odd, slow, endless, broken. The service answers or refuses."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+import pytest
+
+from .conftest import Serve
+from .toy import BAD, GOOD
+
+PERSON = json.dumps(GOOD).encode()
+HEAD = b"POST /v1/score HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+
+
+def request(body: bytes, *headers: bytes) -> bytes:
+    return HEAD + b"".join(h + b"\r\n" for h in headers) + b"Content-Length: %d\r\n\r\n" % len(body) + body
+
+
+@contextmanager
+def connected(client: httpx.Client) -> Iterator[socket.socket]:
+    with socket.create_connection((client.base_url.host, client.base_url.port or 80), timeout=20) as opened:
+        yield opened
+
+
+def answers(opened: socket.socket, count: int) -> list[tuple[int, dict[str, object]]]:
+    """The next answers on the wire, each by its Content-Length."""
+    stream, found = opened.makefile("rb"), []
+    for _ in range(count):
+        status = int(stream.readline().split()[1])
+        length = 0
+        while line := stream.readline().strip():
+            name, _, value = line.partition(b":")
+            length = int(value) if name.lower() == b"content-length" else length
+        found.append((status, json.loads(stream.read(length))))
+    return found
+
+
+def ended(opened: socket.socket) -> bool:
+    try:
+        return opened.recv(1) == b""
+    except ConnectionResetError:
+        return True
+
+
+@pytest.fixture(scope="module")
+def impatient(serve: Serve) -> httpx.Client:
+    return serve(limits={"request_timeout_s": 0.3, "max_body_bytes": 1000})
+
+
+def test_a_chunked_body_is_read_whole(client: httpx.Client) -> None:
+    chunks = b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in (PERSON[:7], PERSON[7:8], PERSON[8:]))
+    with connected(client) as opened:
+        opened.sendall(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + chunks + b"0\r\n\r\n")
+        ((status, told),) = answers(opened, 1)
+    assert status == 200
+    assert told["results"]
+
+
+def test_a_body_in_pieces_and_an_expected_continue_are_served(client: httpx.Client) -> None:
+    whole = request(PERSON, b"Expect: 100-continue")
+    with connected(client) as opened:
+        opened.sendall(whole[: -len(PERSON)])
+        assert opened.recv(100).startswith(b"HTTP/1.1 100")
+        for at in range(0, len(PERSON), 40):
+            opened.sendall(PERSON[at : at + 40])
+        assert answers(opened, 1)[0][0] == 200
+
+
+def test_pipelined_requests_are_answered_in_order(client: httpx.Client) -> None:
+    bodies = [PERSON, b"{}", json.dumps([BAD, GOOD]).encode(), b"nonsense", PERSON] * 4
+    with connected(client) as opened:
+        opened.sendall(b"".join(map(request, bodies)))
+        found = answers(opened, len(bodies))
+    assert [status for status, _ in found] == [200, 422, 200, 400, 200] * 4
+    assert [len(told.get("results", [])) for _, told in found] == [1, 0, 2, 0, 1] * 4  # type: ignore[arg-type]
+
+
+def test_a_client_that_leaves_disturbs_nobody(client: httpx.Client) -> None:
+    for cut in (10, len(HEAD), len(HEAD) + 30, -5):
+        with connected(client) as opened:
+            opened.sendall(request(PERSON)[:cut])
+    assert client.post("/v1/score", json=GOOD).status_code == 200
+    assert client.get("/ready").status_code == 200
+
+
+@pytest.mark.parametrize("sent", [0, 12, len(HEAD) + 10, -5])
+def test_a_slow_request_is_refused(impatient: httpx.Client, sent: int) -> None:
+    with connected(impatient) as opened:
+        opened.sendall(request(PERSON)[:sent] if sent else b"")
+        ((status, told),) = answers(opened, 1)
+        assert (status, told["code"]) == (408, "slow_request")
+        assert ended(opened)
+
+
+@pytest.mark.parametrize("announced", [True, False])
+def test_a_body_over_the_limit_is_refused_before_it_is_read(impatient: httpx.Client, announced: bool) -> None:
+    length = b"Content-Length: 1000000\r\n\r\n" if announced else b"Transfer-Encoding: chunked\r\n\r\n"
+    with connected(impatient) as opened:
+        opened.sendall(HEAD + length + (b"" if announced else b"7d0\r\n" + b" " * 2000))
+        ((status, told),) = answers(opened, 1)
+        assert (status, told["code"]) == (413, "body_too_large")
+        assert ended(opened)
+
+
+def test_an_endless_head_is_refused(client: httpx.Client) -> None:
+    with connected(client) as opened:
+        opened.sendall(HEAD + b"X-Filler: " + b"a" * 40_000)
+        ((status, told),) = answers(opened, 1)
+        assert (status, told["code"]) == (431, "head_too_large")
+
+
+@pytest.mark.parametrize("noise", [b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", b"HELLO\r\n\r\n"])
+def test_what_is_no_http_is_refused_as_a_problem(client: httpx.Client, noise: bytes) -> None:
+    with connected(client) as opened:
+        opened.sendall(noise)
+        ((status, told),) = answers(opened, 1)
+        assert (status, told["code"]) == (400, "malformed_request")

@@ -1,0 +1,191 @@
+"""The typed decoder against the contract's own check: never another verdict, never another array."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, strategies as st
+
+from credit_contract.applicant import encode, problems_of
+from scoring_api.batch import Batch
+from scoring_api.errors import InvalidApplicantError, InvalidRequestError, MalformedBodyError, TooManyApplicantsError
+from scoring_api.reader import Reader
+
+from .toy import BAD, GOOD, SCHEMA
+
+READER = Reader(SCHEMA, max_applicants=50)
+
+ODD = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-3, 14),
+    st.integers(-(2**63), 2**63 - 1),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.sampled_from(["rent", "own", "lodger", "castle", "", "1", "0.5", "f", "x", "é\x00"]),
+    st.lists(st.integers(), max_size=2),
+    st.dictionaries(st.sampled_from(["sex", "age"]), st.sampled_from(["f", "m", "x", None, 1]), max_size=2),
+)
+RIGHT = {
+    "late_payments": st.one_of(st.integers(0, 12), st.integers(0, 12).map(float)),
+    "income": st.one_of(st.none(), st.floats(0, 1000), st.integers(0, 1000)),
+    "utilisation": st.one_of(st.floats(-1, 5), st.integers(-1, 5)),
+    "housing": st.sampled_from(["rent", "own", "free", "lodger", None]),
+    "status": st.sampled_from([1, 2]),
+}
+ALSO = {
+    "sex": st.sampled_from(["f", "m", None]),
+    "duration": st.floats(0, 10_000),
+    "monitoring_attributes": st.fixed_dictionaries({}, optional={"sex": st.sampled_from(["f", "m", None])}),
+}
+PERSON = st.fixed_dictionaries(RIGHT, optional=ALSO)
+ODD_PERSON = st.one_of(
+    st.builds(
+        lambda person, name, value: {**person, name: value}, PERSON, st.sampled_from([*RIGHT, *ALSO, "city"]), ODD
+    ),
+    st.builds(lambda person, gone: {k: v for k, v in person.items() if k != gone}, PERSON, st.sampled_from([*RIGHT])),
+    PERSON,
+)
+
+
+def faults(person: dict[str, Any]) -> set[tuple[str, str]]:
+    """What the contract says, and what it cannot know: monitoring attributes are protected fields."""
+    found = {
+        (p.field, p.code)
+        for p in problems_of(SCHEMA, {k: v for k, v in person.items() if k != "monitoring_attributes"})
+    }
+    attributes = person.get("monitoring_attributes", {})
+    if not isinstance(attributes, dict):
+        return found | {("monitoring_attributes", "type")}
+    wrong = problems_of(SCHEMA, {**GOOD, **{k: v for k, v in attributes.items() if k == "sex"}})
+    found |= {(f"monitoring_attributes/{p.field}", p.code) for p in wrong}
+    return found | {(f"monitoring_attributes/{k}", "unknown_field") for k in attributes if k != "sex"}
+
+
+def assert_same_arrays(batch: Batch, people: list[dict[str, Any]]) -> None:
+    expected = encode(SCHEMA, people)
+    np.testing.assert_array_equal(batch.encoded.numbers, expected.numbers)
+    np.testing.assert_array_equal(batch.encoded.categories, expected.categories)
+    assert batch.encoded.numbers.dtype == np.float32
+    assert batch.encoded.categories.dtype == np.int64
+
+
+@given(ODD_PERSON)
+def test_one_applicant_is_judged_as_the_contract_does(person: dict[str, Any]) -> None:
+    expected = faults(person)
+    body = json.dumps(person).encode()
+    if expected:
+        with pytest.raises(InvalidApplicantError) as refused:
+            READER.read(body)
+        assert {(p.field, p.code) for p in refused.value.problems} == expected
+    else:
+        assert_same_arrays(READER.read(body), [person])
+
+
+@given(st.lists(ODD_PERSON, min_size=1, max_size=5))
+def test_a_list_is_judged_as_the_contract_does(people: list[dict[str, Any]]) -> None:
+    wrong = {(row, *fault) for row, person in enumerate(people) for fault in faults(person)}
+    body = json.dumps(people).encode()
+    if wrong:
+        with pytest.raises(InvalidApplicantError) as refused:
+            READER.read(body)
+        assert {(p.row, p.field, p.code) for p in refused.value.problems} == wrong
+    else:
+        assert_same_arrays(READER.read(body), people)
+
+
+PEOPLE = st.lists(st.fixed_dictionaries(RIGHT), min_size=1, max_size=5)
+
+
+def matrix_body(columns: list[str], people: list[dict[str, Any]]) -> bytes:
+    matrix = {"columns": columns, "rows": [[person[name] for name in columns] for person in people]}
+    return json.dumps(matrix, separators=(",", ":")).encode()
+
+
+@given(PEOPLE, st.permutations([*RIGHT]), st.sampled_from([b"", b" "]))
+def test_columns_and_rows_in_any_order_are_the_same_applicants(
+    people: list[dict[str, Any]], columns: list[str], space: bytes
+) -> None:
+    batch = READER.read(space + matrix_body(columns, people))
+    assert batch.form == "columns"
+    assert_same_arrays(batch, people)
+
+
+@given(st.permutations([*RIGHT]), st.sampled_from([*RIGHT]), ODD)
+def test_a_wrong_value_in_a_matrix_is_judged_as_elsewhere(columns: list[str], name: str, value: Any) -> None:
+    person = {**GOOD, name: value}
+    body = json.dumps(
+        {"columns": columns, "rows": [[person[name] for name in columns]]}, separators=(",", ":")
+    ).encode()
+    if expected := faults(person):
+        with pytest.raises(InvalidApplicantError) as refused:
+            READER.read(body)
+        assert {(p.field, p.code) for p in refused.value.problems} == expected
+    else:
+        assert_same_arrays(READER.read(body), [person])
+
+
+@pytest.mark.parametrize(
+    "matrix",
+    [
+        {"columns": ["status"], "rows": 3},
+        {"columns": "status", "rows": []},
+        {"columns": ["status", 3], "rows": []},
+        {"columns": [*GOOD], "rows": [[*GOOD.values()], [1]]},
+        {"columns": [*GOOD, "status"], "rows": [[*GOOD.values(), 1]]},
+        {"columns": [*GOOD], "rows": []},
+    ],
+)
+def test_a_crooked_matrix_is_refused(matrix: dict[str, Any]) -> None:
+    with pytest.raises(InvalidRequestError):
+        READER.read(json.dumps(matrix, separators=(",", ":")).encode())
+
+
+def test_an_optional_column_may_be_left_out_of_a_matrix() -> None:
+    columns = ["late_payments", "utilisation", "status"]
+    batch = READER.read(matrix_body(columns, [BAD]))
+    assert_same_arrays(batch, [{name: BAD[name] for name in columns}])
+
+
+@given(st.binary(max_size=40))
+def test_any_bytes_are_read_or_refused_with_a_reason(body: bytes) -> None:
+    with pytest.raises((MalformedBodyError, InvalidApplicantError, InvalidRequestError)):
+        READER.read(body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"  \n",
+        b"{",
+        b'{"late_payments": NaN}',
+        b'{"late_payments": Infinity}',
+        b'{"late_payments": 1e999}',
+        b'{"income": "\xff"}',
+        b"[" * 100_000,
+        b'{"a":' * 100_000,
+        b'[{"late_payments":' + b"[" * 50_000,
+    ],
+)
+def test_what_is_no_json_is_malformed(body: bytes) -> None:
+    with pytest.raises(MalformedBodyError):
+        READER.read(body)
+
+
+def test_too_many_and_none_are_refused() -> None:
+    with pytest.raises(TooManyApplicantsError):
+        READER.read(json.dumps([GOOD] * 51).encode())
+    with pytest.raises(InvalidRequestError, match="empty"):
+        READER.read(b"[]")
+
+
+def test_what_is_recorded_is_what_was_sent() -> None:
+    person = {**BAD, "housing": "lodger", "duration": 3.5, "sex": "f"}
+    body = json.dumps([person, {**GOOD, "monitoring_attributes": {"sex": "m"}}]).encode()
+    batch = READER.read(body)
+    assert batch.not_scored == ("sex", "duration")
+    assert batch.values() == [{**BAD, "housing": "lodger"}, GOOD]
+    assert batch.monitoring() == [{"sex": "f"}, {"sex": "m"}]
