@@ -1,0 +1,129 @@
+from pathlib import Path
+
+import pytest
+import yaml
+
+from credit_contract.errors import GateError
+from credit_contract.gates import evaluate, failed
+from credit_training.dataset import conf_folder
+from credit_training.gate_file import gate_table, load_gates
+
+SHIPPED = conf_folder() / "gates.yaml"
+
+
+def good_figures():
+    network = {
+        "auc": 0.79,
+        "ks": 0.44,
+        "ece": 0.01,
+        "log_loss": 0.42,
+        "calibration_slope": 1.0,
+        "stability": {"score_psi": 0.01},
+        "fairness": {"attributes": {"sex": {"adverse_impact_ratio": 0.95}}},
+    }
+    return {
+        "network": network,
+        "boosting": {"auc": 0.79, "log_loss": 0.42},
+        "logistic": {"auc": 0.77},
+        "monotone": {"violations": 0},
+        "parity": {"max_abs_delta": 2e-7},
+        "batch_invariant": True,
+        "sizes": {"bundle_bytes": 90_000},
+    }
+
+
+@pytest.fixture
+def gate_yaml(tmp_path):
+    def write(document):
+        path: Path = tmp_path / "gates.yaml"
+        path.write_text(document if isinstance(document, str) else yaml.safe_dump(document), encoding="utf-8")
+        return path
+
+    return write
+
+
+def test_every_dataset_named_in_the_shipped_file_has_gates_and_exists():
+    for dataset in yaml.safe_load(SHIPPED.read_text())["datasets"]:
+        assert (conf_folder() / "dataset" / f"{dataset}.yaml").is_file()
+        assert len(load_gates(SHIPPED, dataset)) == len(load_gates(SHIPPED, "another"))
+
+
+def test_a_good_model_without_champion_passes_the_shipped_gates():
+    results = evaluate(load_gates(SHIPPED, "taiwan"), good_figures())
+    assert failed(results) == []
+    verdicts = {result.name: result.verdict for result in results}
+    assert verdicts["auc_against_champion"] == "not applicable"
+    assert verdicts["adverse_impact_marital"] == "not applicable"
+    assert verdicts["adverse_impact_sex"] == "pass"
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "gate"),
+    [
+        ("network.auc", 0.76, "auc"),
+        ("network.ece", 0.05, "calibration_error"),
+        ("boosting.auc", 0.80, "auc_against_boosting"),
+        ("monotone.violations", 1, "monotone"),
+        ("parity.max_abs_delta", 2e-6, "parity"),
+        ("batch_invariant", False, "batch_invariance"),
+        ("sizes.bundle_bytes", 1_000_001, "bundle_size"),
+        ("network.fairness.attributes.sex.adverse_impact_ratio", 0.79, "adverse_impact_sex"),
+        ("champion", {"auc": 0.80, "log_loss": 0.42}, "auc_against_champion"),
+    ],
+)
+def test_each_shortcoming_fails_its_own_gate(path, value, gate):
+    figures = good_figures()
+    *parents, last = path.split(".")
+    holder = figures
+    for parent in parents:
+        holder = holder[parent]
+    holder[last] = value
+    assert gate in failed(evaluate(load_gates(SHIPPED, "taiwan"), figures))
+
+
+def test_a_figure_that_nobody_measured_fails():
+    figures = good_figures()
+    del figures["parity"]
+    assert failed(evaluate(load_gates(SHIPPED, "taiwan"), figures)) == ["parity"]
+
+
+def test_a_dataset_changes_only_its_own_threshold(gate_yaml):
+    gate = {"name": "auc", "figure": "network.auc", "minimum": 0.7, "why": "w"}
+    path = gate_yaml({"gates": [gate], "datasets": {"small": {"auc": {"minimum": 0.6}}}})
+    assert load_gates(path, "small")[0].minimum == 0.6
+    assert load_gates(path, "other")[0].minimum == 0.7
+
+
+@pytest.mark.parametrize(
+    ("document", "message"),
+    [
+        ("gates: [", "not YAML"),
+        ({"datasets": {}}, "needs the key gates"),
+        ({"gates": [{"name": "auc", "figure": "f", "minimun": 1, "why": "w"}]}, "gate auc: minimun"),
+        ({"gates": [{"name": "auc", "figure": "f", "minimum": 1, "why": "w"}] * 2}, "named twice"),
+        (
+            {
+                "gates": [{"name": "auc", "figure": "f", "minimum": 1, "why": "w"}],
+                "datasets": {"tiny": {"aux": {"minimum": 2}}},
+            },
+            "datasets.tiny.aux: no such gate; the nearest is auc",
+        ),
+    ],
+)
+def test_a_wrong_file_is_one_line_that_names_the_key(gate_yaml, document, message):
+    with pytest.raises(GateError, match=message) as raised:
+        load_gates(gate_yaml(document), "tiny")
+    assert "\n" not in str(raised.value)
+
+
+def test_no_file_is_named():
+    with pytest.raises(GateError, match=r"nowhere\.yaml"):
+        load_gates(Path("nowhere.yaml"), "tiny")
+
+
+def test_the_table_tells_people_why_a_gate_failed():
+    figures = good_figures()
+    figures["monotone"]["violations"] = 3
+    table = gate_table(evaluate(load_gates(SHIPPED, "taiwan"), figures))
+    assert "fail           monotone" in table
+    assert "an applicant who improves must never score worse" in table
