@@ -5,7 +5,7 @@ import pulumi_aws as aws
 import pulumi_kubernetes as kubernetes
 from credit_infra.alarms import Alarms
 from credit_infra.cluster import Cluster
-from credit_infra.constants import ARGOCD_NAMESPACE, SECRETS
+from credit_infra.constants import ARGOCD_NAMESPACE
 from credit_infra.continuous_integration import ContinuousIntegration
 from credit_infra.database import Database
 from credit_infra.encryption import Encryption
@@ -68,4 +68,4 @@ else:
     LocalSecretSource(ResourceOptions(provider=cluster_access))
 GitOps(settings.gitops, store, pulumi.Config().get_secret("deployKey"), ResourceOptions(provider=cluster_access))
 pulumi.export("environments", list(settings.gitops.environments))
-pulumi.export("secrets", list(SECRETS))
+pulumi.export("secrets", list(store.secrets))

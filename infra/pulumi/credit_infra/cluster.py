@@ -11,7 +11,7 @@ import pulumi_aws as aws
 from pulumi import Output, ResourceOptions
 
 from credit_infra.cluster_config import ClusterConfig
-from credit_infra.constants import ADDONS_AFTER_NODES, ADDONS_BEFORE_NODES, KUBERNETES_VERSION
+from credit_infra.constants import ADDONS_AFTER_NODES, ADDONS_BEFORE_NODES, KUBERNETES_VERSION, SCORING_PORT
 from credit_infra.network import Network
 from credit_infra.network_config import NetworkConfig
 from credit_infra.nodes import Nodes
@@ -59,6 +59,7 @@ class Cluster(pulumi.ComponentResource):
         self.cluster_name = cluster.name
         self.security_group_id = cluster.vpc_config.apply(lambda vpc: vpc.cluster_security_group_id or "")
         self.kubeconfig = self._kubeconfig(cluster)
+        self._let_in(network.load_balancer_security_group_id)
         self._access(config, ci_role_arns)
         before = [self._addon(name, version, []) for name, version in ADDONS_BEFORE_NODES.items()]
         after_addons = ResourceOptions(parent=self, depends_on=before)
@@ -163,6 +164,20 @@ class Cluster(pulumi.ComponentResource):
             resolve_conflicts_on_update="OVERWRITE",
             tags=self._tags(name),
             opts=ResourceOptions(parent=self, depends_on=after),
+        )
+
+    def _let_in(self, load_balancer_group_id: Output[str]) -> None:
+        """The load balancer reaches the service's pods, and nothing else of the cluster."""
+        aws.vpc.SecurityGroupIngressRule(
+            "scoring-api",
+            security_group_id=self.security_group_id,
+            description="Load balancer to scoring-api",
+            referenced_security_group_id=load_balancer_group_id,
+            ip_protocol="tcp",
+            from_port=SCORING_PORT,
+            to_port=SCORING_PORT,
+            tags=self._tags("scoring-api"),
+            opts=self._child,
         )
 
     def _kubeconfig(self, cluster: aws.eks.Cluster) -> Output[str]:

@@ -11,11 +11,13 @@ APPS: Final = ("scoring-api", "drift-monitor", "tracking")
 """Application = chart = Kubernetes service account."""
 
 IMAGES: Final = ("scoring-api", "drift-monitor", "credit-model", "credit-training", "tracking")
-SECRETS: Final = ("scoring-api-journal", "scoring-api-keys", "tracking-database")
+SECRETS: Final = ("scoring-api-journal", "scoring-api-keys", "drift-monitor-journal", "tracking-database")
 """Kubernetes Secrets that External Secrets fills in every environment's namespace."""
 
+KIND_SECRETS: Final = (*SECRETS, "postgres")
+"""On kind PostgreSQL runs in the namespace too, and has a Secret."""
+
 ARGOCD_NAMESPACE: Final = "argocd"
-ARGOCD_MANIFEST: Final = "https://raw.githubusercontent.com/argoproj/argo-cd/v3.2.11/manifests/install.yaml"
 MONITORING_NAMESPACE: Final = "monitoring"
 EXTERNAL_SECRETS: Final = "external-secrets"
 """Namespace, service account, chart and Application of the External Secrets operator."""
@@ -37,6 +39,7 @@ ADDONS_AFTER_NODES: Final = {"coredns": "v1.12.4-eksbuild.17", "aws-ebs-csi-driv
 POSTGRES_VERSION: Final = "15"
 """The major of `charts/postgres`; RDS applies minor versions in the maintenance window."""
 
+SCORING_PORT: Final = 8000
 HTTPS_PORT: Final = 443
 POSTGRES_PORT: Final = 5432
 ANYWHERE: Final = "0.0.0.0/0"

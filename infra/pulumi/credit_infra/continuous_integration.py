@@ -43,7 +43,7 @@ class ContinuousIntegrationConfig(StackPart):
 
     repository: str = Field(pattern=r"^[A-Za-z0-9-]+/[A-Za-z0-9._-]+$")
     state_bucket: str
-    state_key_arn: str = Field(pattern=r"^arn:aws:kms:")
+    state_key_arn: str = Field(pattern=r"^arn:aws:kms:[a-z0-9-]+:\d{12}:key/")
 
 
 class ContinuousIntegration(pulumi.ComponentResource):

@@ -2,6 +2,7 @@
 
 InfraError
 ├── ConfigError    a Pulumi.<stack>.yaml that nobody should apply
+├── InstallError   an Argo CD manifest that cannot be read or is another one
 └── DocumentError  a generated page or its marker that is missing
 """
 
@@ -14,6 +15,10 @@ class InfraError(Exception):
 
 class ConfigError(InfraError, pulumi.RunError):
     """A stack's configuration that is refused; names the file and the key. Pulumi prints it without a trace."""
+
+
+class InstallError(InfraError, pulumi.RunError):
+    """An Argo CD manifest that cannot be read, or is not the pinned one."""
 
 
 class DocumentError(InfraError):

@@ -19,6 +19,7 @@ from credit_infra.constants import (
     EXTERNAL_SECRETS,
     EXTERNAL_SECRETS_REPOSITORY,
     EXTERNAL_SECRETS_VERSION,
+    KIND_SECRETS,
     PROJECT,
     SECRETS,
 )
@@ -34,6 +35,8 @@ class SecretStore:
 
     provider: dict[str, Any]
     prefix: str
+    secrets: Sequence[str]
+    """The Secrets that every environment gets."""
 
     def key(self, environment: str, name: str) -> str:
         """The name of one Secret's value in the store."""
@@ -42,7 +45,7 @@ class SecretStore:
 
 def aws_store(region: str) -> SecretStore:
     """Secrets Manager; the operator's pod has its rights by Pod Identity, so no credential is named."""
-    return SecretStore({"aws": {"service": "SecretsManager", "region": region}}, PROJECT + "/{environment}/")
+    return SecretStore({"aws": {"service": "SecretsManager", "region": region}}, PROJECT + "/{environment}/", SECRETS)
 
 
 def local_store() -> SecretStore:
@@ -50,7 +53,7 @@ def local_store() -> SecretStore:
     ca = {"type": "ConfigMap", "name": "kube-root-ca.crt", "key": "ca.crt", "namespace": SOURCE_NAMESPACE}
     reader = {"name": SOURCE_READER, "namespace": SOURCE_NAMESPACE}
     source = {"remoteNamespace": SOURCE_NAMESPACE, "server": {"caProvider": ca}, "auth": {"serviceAccount": reader}}
-    return SecretStore({"kubernetes": source}, "{environment}-")
+    return SecretStore({"kubernetes": source}, "{environment}-", KIND_SECRETS)
 
 
 def objects(store: SecretStore, environments: Sequence[str]) -> list[dict[str, Any]]:
@@ -74,7 +77,7 @@ def objects(store: SecretStore, environments: Sequence[str]) -> list[dict[str, A
             },
         }
         for environment in environments
-        for name in SECRETS
+        for name in store.secrets
     ]
 
 

@@ -1,6 +1,6 @@
 """Argo CD and its bootstrap: the last thing that Pulumi makes. What runs after that is decided by git alone.
 
-The seam: `argocd/bootstrap` is a chart that takes `repository`, `revision` and `environments`.
+The seam: `argocd/bootstrap` is a chart; `bootstrap_values` is what it is told about this cluster.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ import pulumi_kubernetes as kubernetes
 from pulumi import Output, ResourceOptions
 from pydantic import Field
 
-from credit_infra.constants import ARGOCD_MANIFEST, ARGOCD_NAMESPACE, EXTERNAL_SECRETS
+from credit_infra.argocd_install import install_config, install_objects
+from credit_infra.constants import ARGOCD_NAMESPACE, EXTERNAL_SECRETS
 from credit_infra.external_secrets import ExternalSecrets, SecretStore
 from credit_infra.model import StackPart
 
 BOOTSTRAP_CHART = "../../argocd/bootstrap"
-"""As seen from the project's folder, where Pulumi runs the program."""
+"""As seen from the project's folder, where Pulumi runs the program; absolute, it would differ between machines."""
 
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted", "pod-security.kubernetes.io/warn": "restricted"}
 
@@ -25,14 +26,14 @@ RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted", "pod-security.
 class GitOpsConfig(StackPart):
     """Which git decides, and which environments this cluster carries.
 
-    `manifest` may be a mirror of Argo CD's install manifest. `context` is the kubeconfig context of a cluster
-    that exists already; a cloud stack makes its own cluster and has none.
+    `manifest` replaces the address of Argo CD's install manifest by a mirror's or a file's. `context` is the
+    kubeconfig context of a kind cluster that exists already; a cloud stack makes its own cluster and has none.
     """
 
     repository: str = Field(pattern=r"^(https://|git@|http://|ssh://)\S+$")
     revision: str = Field(min_length=1)
     environments: tuple[Literal["staging", "production"], ...] = Field(min_length=1)
-    manifest: str = ARGOCD_MANIFEST
+    manifest: str | None = None
     context: str | None = None
 
 
@@ -50,8 +51,9 @@ class GitOps(pulumi.ComponentResource):
         argocd = self._namespace(ARGOCD_NAMESPACE, {})
         namespaces = [self._namespace(EXTERNAL_SECRETS, {})]
         namespaces += [self._namespace(environment, RESTRICTED) for environment in config.environments]
-        install = kubernetes.yaml.v2.ConfigFile(
-            "argocd", file=config.manifest, opts=ResourceOptions(parent=self, depends_on=[argocd])
+        manifest = install_objects(install_config(), config.manifest)
+        install = kubernetes.yaml.v2.ConfigGroup(
+            "argocd", objs=manifest, opts=ResourceOptions(parent=self, depends_on=[argocd])
         )
         ready: list[pulumi.Resource] = [install, *namespaces]
         if deploy_key is not None:
@@ -89,9 +91,10 @@ class GitOps(pulumi.ComponentResource):
 
 
 def bootstrap_values(config: GitOpsConfig) -> dict[str, Any]:
-    """What `argocd/bootstrap` is told; `make up` tells it the same three things."""
+    """What `argocd/bootstrap` is told; `make up` tells it the same."""
     return {
         "repository": config.repository,
         "revision": config.revision,
         "environments": list(config.environments),
+        "kind": config.context is not None,
     }

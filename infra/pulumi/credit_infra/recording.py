@@ -122,6 +122,7 @@ def _key(urn: str) -> str:
 def record(stack: str, program: Callable[[], None] | None = None, *, preview: bool = False) -> Recording:
     """Run the program, or another one, as `stack`; with `preview`, ids are unknown as before the first `up`."""
     config = yaml.safe_load((PROJECT_ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
+    config[f"{PROJECT}:gitops"]["manifest"] = str(PROJECT_ROOT / "recorded-manifest.yaml")
     return record_with(stack, config, program or run_main, preview=preview)
 
 

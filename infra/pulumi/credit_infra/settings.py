@@ -53,6 +53,11 @@ def load() -> StackConfig:
     except ValidationError as error:
         problems = "; ".join(_problem(dict(problem)) for problem in error.errors())
         raise ConfigError(f"Pulumi.{pulumi.get_stack()}.yaml: {problems}") from None
+    if (checked.cloud is None) == (checked.gitops.context is None):
+        raise ConfigError(
+            f"Pulumi.{pulumi.get_stack()}.yaml: {PROJECT}:gitops.context: name the kubeconfig context of the cluster "
+            "for a stack without a cloud, and leave it out for a stack that makes its own cluster"
+        )
     if checked.cloud and checked.gitops.environments != (pulumi.get_stack(),):
         raise ConfigError(
             f"Pulumi.{pulumi.get_stack()}.yaml: {PROJECT}:gitops.environments: a cloud stack is named after its one "
