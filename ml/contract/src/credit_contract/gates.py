@@ -28,7 +28,7 @@ class Gate(Frozen):
     against: str | None = None
     minimum: float | None = None
     maximum: float | None = None
-    equals: bool | float | str | None = None
+    equals: bool | int | float | str | None = None
     unless_missing: str | None = None
     why: str
 
@@ -98,18 +98,25 @@ def _judge(gate: Gate, figures: Mapping[str, Any]) -> GateResult:
         other = find(figures, gate.against)
         measured = None if measured is None or other is None else float(measured) - float(other)
     verdict: Literal["pass", "fail"] = "pass" if _holds(gate, measured) else "fail"
-    shown = measured if isinstance(measured, (bool, int, float, str)) else None
-    return GateResult(name=gate.name, verdict=verdict, measured=shown, wanted=wanted, why=gate.why)
+    return GateResult(name=gate.name, verdict=verdict, measured=_shown(measured), wanted=wanted, why=gate.why)
 
 
 def _holds(gate: Gate, measured: Any) -> bool:
-    if gate.equals is not None and (type(measured) is not type(gate.equals) or measured != gate.equals):
+    # True equals 1 in Python, but a yes is no count.
+    alike = isinstance(measured, bool) == isinstance(gate.equals, bool) and measured == gate.equals
+    if gate.equals is not None and not alike:
         return False
     if gate.minimum is None and gate.maximum is None:
         return True
     if isinstance(measured, bool) or not isinstance(measured, (int, float)) or not math.isfinite(measured):
         return False
     return (gate.minimum is None or measured >= gate.minimum) and (gate.maximum is None or measured <= gate.maximum)
+
+
+def _shown(measured: Any) -> float | bool | str | None:
+    if isinstance(measured, float) and not math.isfinite(measured):
+        return str(measured)
+    return measured if isinstance(measured, (bool, int, float, str)) else None
 
 
 def _wanted(gate: Gate) -> str:

@@ -181,10 +181,10 @@ def ece(target: Numbers, pd: Numbers, weight: Numbers | None = None, *, bins: in
 def calibration_line(target: Numbers, pd: Numbers, weight: Numbers | None = None) -> tuple[float, float]:
     """Slope and intercept of a logistic regression of the outcome on the log-odds of PD (Cox 1958).
 
-    Perfect calibration is (1, 0). Newton's method, at most 50 steps.
+    Perfect calibration is (1, 0). Newton's method from slope 0, with half the step where a whole one goes too far.
 
     Raises:
-        MetricError: one class only, or all PDs equal.
+        MetricError: one class only, all PDs equal, or PDs that part the classes without overlap.
     """
     bad, scores, weights = checked(target, pd, weight)
     _both_classes(bad)
@@ -192,17 +192,28 @@ def calibration_line(target: Numbers, pd: Numbers, weight: Numbers | None = None
     odds = np.log(inside / (1 - inside))
     if np.ptp(odds) == 0:
         raise MetricError("all PDs are equal: a calibration slope needs them to differ")
+    of_bad, of_good = odds[bad == 1], odds[bad == 0]
+    if of_bad.min() >= of_good.max() or of_bad.max() <= of_good.min():
+        raise MetricError("a PD parts good from bad without overlap: the calibration slope has no end")
     design = np.column_stack([odds, np.ones_like(odds)])
-    line = np.array([1.0, 0.0])
-    for _ in range(50):
-        fitted = 1 / (1 + np.exp(-np.clip(design @ line, -35, 35)))
-        gradient = design.T @ (weights * (bad - fitted))
+    rate = float(np.average(bad, weights=weights))
+    line: Array = np.array([0.0, np.log(rate / (1 - rate))])
+    loss = _line_loss(design @ line, bad, weights)
+    for _ in range(100):
+        fitted = 1 / (1 + np.exp(-np.clip(design @ line, -500, 500)))
         curvature = (design * (weights * fitted * (1 - fitted))[:, None]).T @ design
-        step = np.linalg.solve(curvature, gradient)
-        line += step
+        step = np.linalg.solve(curvature, design.T @ (weights * (bad - fitted)))
+        while (moved := _line_loss(design @ (line + step), bad, weights)) > loss and np.max(np.abs(step)) > 1e-10:
+            step = step / 2
+        line, loss = line + step, min(loss, moved)
         if np.max(np.abs(step)) < 1e-10:
             break
     return float(line[0]), float(line[1])
+
+
+def _line_loss(log_odds: Array, bad: Array, weights: Array) -> float:
+    """Negative log-likelihood of outcomes, stable for any log-odds."""
+    return float(np.sum(weights * (np.logaddexp(0, log_odds) - bad * log_odds)))
 
 
 def confusion(target: Numbers, pd: Numbers, cut_off: float, weight: Numbers | None = None) -> dict[str, float]:
