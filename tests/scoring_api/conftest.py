@@ -32,7 +32,14 @@ def serve(bundle: Bundle) -> Iterator[Serve]:
     with ExitStack() as running:
 
         def start(**settings: Any) -> httpx.Client:
-            chosen = {"bundle": bundle.path, "tag": "toy-1", "auth": "none", "port": 0, **settings}
+            chosen = {
+                "bundle": bundle.path,
+                "tag": "toy-1",
+                "auth": "none",
+                "port": 0,
+                "journal": {"keep": False},
+                **settings,
+            }
             return running.enter_context(_running(Settings.model_validate(chosen)))
 
         yield start

@@ -96,7 +96,18 @@ def start(bundle: Path, *overrides: str) -> tuple[subprocess.Popen[str], httpx.C
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [*COMMAND, "serve", "--bundle", str(bundle), "--tag", "toy-1", "auth=none", f"port={port}", *overrides]
+    command = [
+        *COMMAND,
+        "serve",
+        "--bundle",
+        str(bundle),
+        "--tag",
+        "toy-1",
+        "auth=none",
+        f"port={port}",
+        "journal.keep=false",
+        *overrides,
+    ]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     assert process.stderr
     for line in process.stderr:

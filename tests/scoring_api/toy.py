@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -140,21 +141,33 @@ def make_bundle(path: Path, policy: Policy = POLICY) -> Bundle:
         }
         for _ in range(400)
     ]
-    encoded, pd = encode(SCHEMA, rows), expected_pd(rows)
-    target = (rng.random(400) < pd).astype(np.int8)
-    baseline = build(SCHEMA, encoded, target, pd, policy.decisions(pd), np.ones(400))
-    people = synthesise(SCHEMA, baseline, 40, seed=1)
+    return bundle_of(path, SCHEMA, policy, graph(), rows, expected_pd)
+
+
+def bundle_of(
+    path: Path,
+    schema: FeatureSchema,
+    policy: Policy,
+    model: bytes,
+    rows: list[dict[str, Any]],
+    pd_of: Callable[[list[dict[str, Any]]], np.ndarray[Any, np.dtype[np.float64]]],
+) -> Bundle:
+    """A bundle at `path` whose baseline is of these rows and whose golden PDs are `pd_of`'s."""
+    encoded, pd = encode(schema, rows), pd_of(rows)
+    decisions = policy.decisions(pd)
+    baseline = build(schema, encoded, (pd > 0.5).astype(np.int8), pd, decisions, np.ones(len(rows)))
+    people = synthesise(schema, baseline, 40, seed=1)
     draft = Draft(
-        dataset=DatasetVersion(name="toy", version="v1", sha256="0" * 64, holdout_sha256="1" * 64),
+        dataset=DatasetVersion(name=schema.dataset, version="v1", sha256="0" * 64, holdout_sha256="1" * 64),
         commit="0" * 40,
         config_sha256="2" * 64,
         seeds={"train": 1},
         libraries={"numpy": "2"},
-        model=graph(),
-        schema=SCHEMA,
+        model=model,
+        schema=schema,
         policy=policy,
         baseline=baseline,
-        golden=GoldenSet(applicants=tuple(people), pd=tuple(expected_pd(people).tolist())),
+        golden=GoldenSet(applicants=tuple(people), pd=tuple(pd_of(people).tolist())),
         evaluation={"auc": 0.8},
     )
     return write_bundle(draft, path)

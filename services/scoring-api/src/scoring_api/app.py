@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Any
 
+import orjson
 from fastapi import FastAPI, Request
 from fastapi.openapi.utils import get_openapi
 from starlette.exceptions import HTTPException
@@ -25,8 +26,9 @@ from scoring_api.errors import (
     ServiceError,
     SettingsError,
 )
-from scoring_api.handlers import health, model, pages, predict
+from scoring_api.handlers import decisions, health, inference, model, outcomes, pages, predict, prediction
 from scoring_api.journal import Journal
+from scoring_api.journal.database import DatabaseJournal
 from scoring_api.journal.off import NoJournal
 from scoring_api.logs import refused
 from scoring_api.metrics import Metrics
@@ -34,6 +36,7 @@ from scoring_api.service import ScoringService
 from scoring_api.settings import Settings
 
 KEYS = "SCORING_API_KEYS"
+JOURNAL = "JOURNAL_URL"
 
 
 def create_app(settings: Settings, environment: Mapping[str, str] = os.environ) -> Edge:
@@ -43,23 +46,27 @@ def create_app(settings: Settings, environment: Mapping[str, str] = os.environ) 
         SettingsError: keys are required and there are none, or they cannot be read.
     """
     metrics = Metrics()
-    journal: Journal = NoJournal()
+    journal = _journal(settings, environment)
     service = ScoringService(settings, metrics, journal)
     metrics.ready.set_function(lambda: float(service.fault() is None))
+    metrics.journal_lag.set_function(journal.lag_s)
+    metrics.journal_spool.set_function(journal.spool_bytes)
     access = _access(settings, environment)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         service.load()
         await journal.open()
-        yield
-        await journal.close()
+        try:
+            yield
+        finally:
+            await journal.close()
 
     app = FastAPI(
         title="Credit scoring API", version=version("scoring-api"), docs_url=None, redoc_url=None, lifespan=lifespan
     )
     app.state.service, app.state.metrics, app.state.access = service, metrics, access
-    for routes in (health, model, predict, pages):
+    for routes in (predict, prediction, inference, decisions, outcomes, health, model, pages):
         app.include_router(routes.router)
     app.mount(pages.ASSETS, pages.assets())
     app.add_exception_handler(ServiceError, _problem)
@@ -67,6 +74,13 @@ def create_app(settings: Settings, environment: Mapping[str, str] = os.environ) 
     app.add_exception_handler(Exception, _problem)
     app.openapi = lambda: _openapi(app, service, settings)  # type: ignore[method-assign]
     return Edge(app, service, access, metrics, settings.limits)
+
+
+def _journal(settings: Settings, environment: Mapping[str, str]) -> Journal:
+    if not settings.journal.keep:
+        return NoJournal()
+    url = environment.get(JOURNAL) or f"sqlite:///{settings.journal.file}"
+    return DatabaseJournal(url, settings.journal.volume, settings.journal.spool_limit_bytes)
 
 
 def _access(settings: Settings, environment: Mapping[str, str]) -> Access:
@@ -88,8 +102,10 @@ async def _problem(request: Request, error: Exception) -> Response:
     told = error if isinstance(error, ServiceError) else _translated(request, error)
     if not isinstance(told, InternalError):  # the edge logs those, with their traceback
         refused(told, request.state.request_id)
-    content = problem.body(told, request.state.request_id)
-    return Response(content, told.status, dict(told.headers), problem.MEDIA_TYPE)
+    document = problem.document(told, request.state.request_id)
+    if request.url.path.startswith("/v2"):  # where clients of the Open Inference Protocol look
+        document["error"] = document["detail"]
+    return Response(orjson.dumps(document), told.status, dict(told.headers), problem.MEDIA_TYPE)
 
 
 def _translated(request: Request, error: Exception) -> ServiceError:

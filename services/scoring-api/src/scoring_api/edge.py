@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from time import perf_counter
+from time import perf_counter, time_ns
 from typing import NamedTuple
 from urllib.parse import parse_qs
 
@@ -73,7 +73,7 @@ class Edge:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        started, request_id, path = perf_counter(), os.urandom(16).hex(), scope["path"]
+        started, request_id, path = perf_counter(), _new_id(), scope["path"]
         reply, status = None, CLIENT_CLOSED
         self._in_flight += 1
         try:
@@ -150,6 +150,11 @@ class Edge:
                 raise
             _fault(request_id)  # the answer has begun: only the log can still be told
         return status
+
+
+def _new_id() -> str:
+    """128 bits as hexadecimal, the time in milliseconds first: so the journal's index grows at its end."""
+    return f"{time_ns() // 1_000_000:012x}{os.urandom(10).hex()}"
 
 
 def _refusal(error: ServiceError, request_id: str) -> Reply:

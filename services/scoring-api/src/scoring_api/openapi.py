@@ -12,18 +12,18 @@ from scoring_api.typed import MONITORING
 
 APPLICANTS = {"$ref": "#/components/schemas/Applicants"}
 ANSWER = {"$ref": "#/components/schemas/Answer"}
-PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
-    status: {"description": text, "content": {problem.MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
-    for status, text in {
-        400: "The body is not what its content type says",
-        401: "No API key, or an unknown one",
-        403: "The key lacks the role",
-        413: "Too large, or too many applicants",
-        415: "A content type that is not read here",
-        422: "Applicants that the schema refuses, field by field",
-        429: "More requests than the key may send",
-        503: "Not ready, overloaded, or decisions cannot be made durable",
-    }.items()
+APPLICANT = {"$ref": "#/components/schemas/Applicant"}
+REFUSALS = {
+    400: "The body is not what its content type says",
+    401: "No API key, or an unknown one",
+    403: "The key lacks the role",
+    404: "Nothing of that name",
+    409: "It contradicts what is recorded or under way",
+    413: "Too large, or too many applicants",
+    415: "A content type that is not read here",
+    422: "What the schema refuses, field by field",
+    429: "More requests than the key may send",
+    503: "Not ready, overloaded, or decisions cannot be made durable",
 }
 EXPLAIN = {
     "name": "explain",
@@ -50,9 +50,24 @@ def complete(document: dict[str, Any], bundle: Bundle | None, max_applicants: in
     return document
 
 
-def body(*media_types: str) -> dict[str, Any]:
-    """The request body of a route that takes applicants in these forms."""
-    return {"required": True, "content": {media_type: {"schema": APPLICANTS} for media_type in media_types}}
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The refusals of a route."""
+    content = {problem.MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {status: {"description": REFUSALS[status], "content": content} for status in statuses}
+
+
+REFUSED = (400, 401, 403, 413, 415, 422, 429, 503)
+SCORING_PROBLEMS = problems(*REFUSED)
+
+
+def body_of(schema: dict[str, Any], *, files: bool = True) -> dict[str, Any]:
+    """The request body of a route that takes this as JSON, or a CSV file."""
+    content: dict[str, Any] = {"application/json": {"schema": schema}}
+    if files:
+        file = {"type": "string", "contentMediaType": "text/csv"}
+        form = {"type": "object", "required": ["file"], "properties": {"file": file}}
+        content |= {"text/csv": {"schema": {"type": "string"}}, "multipart/form-data": {"schema": form}}
+    return {"required": True, "content": content}
 
 
 def _score() -> dict[str, Any]:
@@ -64,8 +79,8 @@ def _score() -> dict[str, Any]:
         "answered; refer and decline come with at most four reasons.",
         "operationId": "score",
         "parameters": [EXPLAIN, IDEMPOTENCY_KEY],
-        "requestBody": body("application/json"),
-        "responses": {"200": answers, **{str(status): text for status, text in PROBLEM_RESPONSES.items()}},
+        "requestBody": body_of(APPLICANTS, files=False),
+        "responses": {"200": answers, **{str(status): text for status, text in problems(409, *REFUSED).items()}},
     }
 
 

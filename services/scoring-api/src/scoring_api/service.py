@@ -96,6 +96,16 @@ class ScoringService:
         """The short model digest for metrics; empty when none is loaded."""
         return self._serving.label if self._serving else ""
 
+    @property
+    def max_applicants(self) -> int:
+        """How many applicants one request may have, files apart."""
+        return self._settings.limits.max_applicants
+
+    @property
+    def journal(self) -> Journal:
+        """Where decisions are kept."""
+        return self._journal
+
     async def score(self, body: bytes, ask: Ask) -> bytes:
         """A JSON body's answer as JSON."""
         serving = self.serving

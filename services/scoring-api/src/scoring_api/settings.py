@@ -45,6 +45,17 @@ class Limits(Section):
     """Per key, 429 above; 0 is no limit."""
 
 
+class JournalSettings(Section):
+    """Where decisions are kept; the database is JOURNAL_URL, a secret, else the SQLite file named here."""
+
+    keep: bool = True
+    """False keeps nothing: measurements and demonstrations only."""
+    file: Path = Path("var/journal.sqlite")
+    volume: Path | None = None
+    """Folder that outlives process and database, for the spool and chain heads; without one, no database is 503."""
+    spool_limit_bytes: Positive = 268_435_456
+
+
 class Settings(Section):
     """Everything that may differ between environments."""
 
@@ -67,6 +78,7 @@ class Settings(Section):
     stop_timeout_s: Positive = 20
     """After that: seconds for requests under way."""
     limits: Limits = Limits()
+    journal: JournalSettings = JournalSettings()
 
 
 def load(file: Path | None, overrides: Sequence[str]) -> Settings:

@@ -1,0 +1,44 @@
+"""Bodies of routes that take JSON or a file: by form, or as the body itself."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+from typing import NamedTuple
+
+from fastapi import Request
+from starlette.datastructures import UploadFile
+
+from scoring_api.errors import InvalidRequestError, UnsupportedMediaTypeError
+
+SUFFIXES = {".csv": "text/csv"}
+READ = ("application/json", *SUFFIXES.values())
+
+
+class Upload(NamedTuple):
+    """What came, and what its name was without suffix."""
+
+    media_type: str
+    content: bytes
+    stem: str
+
+
+async def received(request: Request) -> Upload:
+    """The body.
+
+    Raises:
+        UnsupportedMediaTypeError, InvalidRequestError: a type or a form that is not read.
+    """
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type in READ:
+        return Upload(media_type, await request.body(), "applicants")
+    if media_type != "multipart/form-data":
+        raise UnsupportedMediaTypeError(f"send {', '.join(READ)} or a form with a file")
+    async with request.form(max_files=1, max_fields=0) as form:
+        file = form.get("file")
+        if not isinstance(file, UploadFile):
+            raise InvalidRequestError("the form has no file; name its field `file`")
+        name = PurePath(file.filename or "")
+        if name.suffix.lower() not in SUFFIXES:
+            raise UnsupportedMediaTypeError(f"a file's name must end in {' or '.join(SUFFIXES)}")
+        stem = "".join(c for c in name.stem if c.isascii() and (c.isalnum() or c in "-_"))
+        return Upload(SUFFIXES[name.suffix.lower()], await file.read(), stem or "applicants")

@@ -1,0 +1,122 @@
+"""Decisions and outcomes over HTTP, with the journal on: what is answered can be looked up, and only there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import httpx
+import pytest
+
+from credit_contract.bundle import Bundle
+
+from .conftest import Serve
+from .toy import BAD, GOOD
+
+
+@pytest.fixture(scope="module")
+def recording(serve: Serve, tmp_path_factory: pytest.TempPathFactory) -> httpx.Client:
+    return serve(journal={"file": tmp_path_factory.mktemp("journal") / "journal.sqlite"}, image_digest="sha256:1")
+
+
+def decided(client: httpx.Client) -> str:
+    return str(client.post("/v1/score", json=BAD).json()["results"][0]["id"])
+
+
+def test_a_decision_is_recorded_as_it_was_answered(recording: httpx.Client, bundle: Bundle) -> None:
+    people = [{**GOOD, "sex": "f"}, {**BAD, "monitoring_attributes": {"sex": "m"}}]
+    told = recording.post("/v1/score", json=people).json()
+    for person, result in zip((GOOD, BAD), told["results"], strict=True):
+        record = recording.get(f"/decisions/{result['id']}").json()
+        for name in ("id", "pd", "score", "decision", "band"):
+            assert record[name] == result[name]
+        assert record["applicant"] == person
+        assert record["model_digest"] == bundle.digest
+        assert (record["request_id"], record["image_digest"]) == (told["request_id"], "sha256:1")
+        assert record["reasons"] == [{k: why[k] for k in ("field", "contribution")} for why in result["reasons"]]
+        assert record["fields_not_scored"] == ["sex"]
+        assert record["outcome"] is None
+        assert "sex" not in record["applicant"]
+
+
+@pytest.mark.parametrize("form", ["columns", "csv", "tensors"])
+def test_every_form_is_recorded(recording: httpx.Client, form: str) -> None:
+    if form == "columns":
+        columns = {"columns": [*BAD], "rows": [[*BAD.values()]]}
+        decision_id = recording.post("/v1/score", json=columns).json()["columns"]["id"][0]
+    elif form == "csv":
+        line = ",".join(map(str, BAD.values()))
+        headers = {"content-type": "text/csv"}
+        answer = recording.post("/predict", content=f"{','.join(BAD)}\n{line}\n", headers=headers)
+        decision_id = answer.text.splitlines()[1].split(",")[1]
+    else:
+        numbers = {"name": "numbers", "datatype": "FP32", "shape": [1, 3], "data": [6, 12.5, 1.4]}
+        categories = {"name": "categories", "datatype": "INT64", "shape": [1, 2], "data": [1, 2]}
+        told = recording.post("/v2/models/toy/infer", json={"inputs": [numbers, categories]}).json()
+        decision_id = {output["name"]: output["data"] for output in told["outputs"]}["id"][0]
+    assert recording.get(f"/decisions/{decision_id}").json()["applicant"] == pytest.approx(BAD, abs=1e-6)
+
+
+def test_a_retry_is_no_second_decision(recording: httpx.Client) -> None:
+    first, again = (recording.post("/v1/score", json=GOOD, headers={"Idempotency-Key": "order-1"}) for _ in range(2))
+    assert again.content == first.content
+    assert again.headers["idempotent-replayed"] == "true"
+
+
+def test_an_outcome_is_told_once(recording: httpx.Client) -> None:
+    decision_id = decided(recording)
+    paid = {"decision_id": decision_id, "outcome": "paid", "date": "2026-01-31"}
+    for _ in range(2):
+        assert recording.post("/outcomes", json=paid).json() == {"recorded": 1, "unknown_decisions": []}
+    contradiction = recording.post("/outcomes", json={**paid, "outcome": "defaulted"})
+    assert (contradiction.status_code, contradiction.json()["code"]) == (409, "conflict")
+    assert recording.get(f"/decisions/{decision_id}").json()["outcome"]["outcome"] == "paid"
+
+
+def test_outcomes_come_as_lists_and_files_too(recording: httpx.Client) -> None:
+    ids = [decided(recording) for _ in range(2)]
+    listed = [{"decision_id": i, "outcome": "defaulted", "date": "2026-02-01"} for i in (ids[0], "nobody")]
+    assert recording.post("/outcomes", json=listed).json() == {"recorded": 1, "unknown_decisions": ["nobody"]}
+    file = f"decision_id,outcome,date\n{ids[1]},paid,2026-03-01\n".encode()
+    assert recording.post("/outcomes", files={"file": ("outcomes.csv", file)}).json()["recorded"] == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "media_type", "status"),
+    [
+        (b"{", "application/json", 400),
+        (b"[]", "application/json", 422),
+        (b"[3]", "application/json", 422),
+        (b'{"decision_id": "a", "outcome": "late", "date": "2026-01-01"}', "application/json", 422),
+        (b'{"decision_id": "a", "outcome": "paid", "date": "2999-01-01"}', "application/json", 422),
+        (b"decision_id,outcome,date\na,paid\n", "text/csv", 422),
+        (b"\xff", "text/csv", 400),
+        (b"", "text/plain", 415),
+    ],
+)
+def test_an_outcome_that_is_none_is_refused(
+    recording: httpx.Client, content: bytes, media_type: str, status: int
+) -> None:
+    answer = recording.post("/outcomes", content=content, headers={"content-type": media_type})
+    assert answer.status_code == status
+
+
+def test_an_unknown_decision_is_not_found(recording: httpx.Client) -> None:
+    assert recording.get("/decisions/nobody").json()["code"] == "not_found"
+
+
+def test_without_a_database_and_without_a_volume_nothing_is_answered(serve: Serve, tmp_path: Path) -> None:
+    blocked = tmp_path / "journal.sqlite"
+    blocked.mkdir()
+    client = serve(journal={"file": blocked})
+    assert client.get("/health").status_code == 200
+    assert (client.get("/ready").status_code, client.get("/ready").json()["code"]) == (503, "not_ready")
+    answer = client.post("/v1/score", json=GOOD)
+    assert (answer.status_code, answer.json()["code"]) == (503, "journal_unavailable")
+    assert answer.headers["retry-after"]
+
+
+def test_without_a_journal_outcomes_have_nowhere_to_go(client: httpx.Client) -> None:
+    assert client.get("/decisions/x").status_code == 404
+    assert (
+        client.post("/outcomes", json={"decision_id": "x", "outcome": "paid", "date": "2026-01-31"}).status_code == 422
+    )
