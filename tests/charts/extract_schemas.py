@@ -22,7 +22,7 @@ KINDS = {
     ("rbac.authorization.k8s.io", "v1"): ["Role", "RoleBinding"],
 }
 # A plain `=` in prose is a type of its own to PyYAML, and text to everybody else.
-yaml.add_constructor("tag:yaml.org,2002:value", lambda loader, node: loader.construct_scalar(node), yaml.SafeLoader)
+yaml.add_constructor("tag:yaml.org,2002:value", lambda _, node: str(node.value), yaml.SafeLoader)
 CUSTOM = {"AppProject", "ApplicationSet", "PrometheusRule", "ServiceMonitor"}
 KEPT = {
     "type",

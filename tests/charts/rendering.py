@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
-from credit_delivery import tools
+from credit_delivery import programs, tools
 
 ROOT = Path(__file__).parents[2]
 CHARTS = ROOT / "charts"
@@ -36,7 +36,7 @@ class Target:
 
 def program(name: str) -> str:
     """A tool's path; without it the test is skipped, in CI it fails."""
-    path = tools.find(name)
+    path = programs.find(name)
     if path is None:
         (pytest.fail if os.environ.get("CI") else pytest.skip)(f"{name} is missing: {tools.how_to_get(name)}")
     return path

@@ -1,14 +1,22 @@
-"""Calls other programs: the one place that starts a process. Knows nothing of what they do."""
+"""Finds and calls other programs: the one place that starts a process. Knows nothing of what they do."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from credit_delivery import tools
 from credit_delivery.errors import CommandFailedError
+
+FOLDER = Path("var/tools")
+"""Where `make tools` puts what is not on PATH."""
+
+
+def find(name: str) -> str | None:
+    """Path of a program on PATH or under var/tools."""
+    return shutil.which(name) or shutil.which(name, path=str(FOLDER))
 
 
 def run(
@@ -20,10 +28,13 @@ def run(
     """Run a program to its end with `given` as its input; gives what it printed.
 
     Raises:
-        CommandFailedError: it ended with another code than 0.
+        CommandFailedError: it is missing, or ended with another code than 0.
     """
+    path = find(command[0])
+    if path is None:
+        raise CommandFailedError(command, 127, f"{command[0]} is not on PATH")
     result = subprocess.run(  # noqa: S603
-        [tools.find(command[0]) or command[0], *command[1:]],
+        [path, *command[1:]],
         input=given,
         env=os.environ | dict(environment or {}),
         cwd=folder,

@@ -1,18 +1,15 @@
-"""The programs that charts and clusters need: found on PATH or in var/tools, else installed there, versions pinned.
+"""The programs that charts and clusters need: what is missing, how to get it, and installing it at pinned versions.
 
-Go modules by `go install`; what is no Go module is named with where to get it. Knows no cluster.
+Go modules by `go install` into var/tools; what is no Go module is named with where to get it. Knows no cluster.
 """
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
+from credit_delivery import programs
 from credit_delivery.errors import ToolsMissingError
-
-FOLDER = Path("var/tools")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +26,7 @@ TOOLS = {
     for tool in (
         Tool("actionlint", "github.com/rhysd/actionlint/cmd/actionlint@v1.7.12", "https://github.com/rhysd/actionlint"),
         Tool("docker", "", "https://docs.docker.com/engine/install/"),
+        Tool("git", "", "https://git-scm.com/downloads"),
         Tool("helm", "helm.sh/helm/v3/cmd/helm@v3.19.5", "https://helm.sh/docs/intro/install/"),
         Tool("kind", "sigs.k8s.io/kind@v0.33.0", "https://kind.sigs.k8s.io/docs/user/quick-start/"),
         Tool(
@@ -40,19 +38,9 @@ TOOLS = {
 }
 
 
-def find(name: str) -> str | None:
-    """Path of a program on PATH or under var/tools."""
-    return shutil.which(name) or shutil.which(name, path=str(FOLDER))
-
-
-def require(names: Sequence[str]) -> None:
-    """Refuse to begin without these.
-
-    Raises:
-        ToolsMissingError: naming each with how to get it.
-    """
-    if missing := [f"{name} is missing: {how_to_get(name)}" for name in names if find(name) is None]:
-        raise ToolsMissingError("\n".join(missing))
+def missing(names: Sequence[str]) -> list[str]:
+    """One line for each of these that is not there, with how to get it."""
+    return [f"{name} is missing: {how_to_get(name)}" for name in names if programs.find(name) is None]
 
 
 def how_to_get(name: str) -> str:
@@ -61,19 +49,17 @@ def how_to_get(name: str) -> str:
     return f"`make tools` (needs Go), or see {tool.page}" if tool.module else f"see {tool.page}"
 
 
-def install(go: Callable[[Sequence[str], Mapping[str, str]], bool]) -> list[str]:
-    """Install what is missing and can be, by `go` with arguments and environment; gives a line about each program.
+def install() -> list[str]:
+    """Install what is missing and can be; gives a line about each program.
 
     Raises:
         ToolsMissingError: something is missing still.
     """
-    lines = []
+    where = {"GOBIN": str(programs.FOLDER.resolve()), "CGO_ENABLED": "0"}
     for tool in TOOLS.values():
-        if find(tool.name) is None and tool.module and shutil.which("go"):
-            FOLDER.mkdir(parents=True, exist_ok=True)
+        if programs.find(tool.name) is None and tool.module:
             # A failure shows in the missing program, whose advice names another way.
-            go(["install", tool.module], {"GOBIN": str(FOLDER.resolve()), "CGO_ENABLED": "0"})
-        lines.append(f"{tool.name:12} {find(tool.name) or 'missing: ' + how_to_get(tool.name)}")
-    if any(find(name) is None for name in TOOLS):
+            programs.succeeds(["go", "install", tool.module], environment=where)
+    if lines := missing(list(TOOLS)):
         raise ToolsMissingError("\n".join(lines))
-    return lines
+    return [f"{name:12} {programs.find(name)}" for name in TOOLS]

@@ -1,0 +1,93 @@
+"""What Argo CD says of its Applications, and waiting until it says that all is well. Changes nothing but a refresh."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Any
+
+from credit_delivery.cluster.argocd import NAMESPACE
+from credit_delivery.cluster.kubectl import items, kubectl
+from credit_delivery.cluster.nodes import CONTEXT
+from credit_delivery.errors import ClusterError
+
+POLL_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """One Application; `cause` says in a line why it is not well, where Argo CD knows."""
+
+    name: str
+    sync: str
+    health: str
+    phase: str
+    revision: str
+    cause: str
+
+    @property
+    def well(self) -> bool:
+        """Running what git says, and running well."""
+        return self.sync == "Synced" and self.health == "Healthy" and self.phase in {"", "Succeeded"}
+
+
+def applications() -> list[Application]:
+    """All of them, by name."""
+    return sorted((_read(found) for found in items("applications.argoproj.io", NAMESPACE)), key=lambda a: a.name)
+
+
+def refresh() -> None:
+    """Have Argo CD look at git now rather than at its next turn."""
+    annotation = "argocd.argoproj.io/refresh=normal"
+    kubectl("annotate", "applications.argoproj.io", "--all", "--namespace", NAMESPACE, annotation, "--overwrite")
+
+
+def wait(names: Collection[str], timeout_s: float, show: Callable[[list[Application]], None]) -> None:
+    """Wait until all of these are well; `show` is called with every state seen.
+
+    Raises:
+        ClusterError: some were not in time, with the first one's cause.
+    """
+    until = time.monotonic() + timeout_s
+    while True:
+        found = applications()
+        show(found)
+        unwell = [application for application in found if application.name in names and not application.well]
+        missing = set(names) - {application.name for application in found}
+        if not unwell and not missing:
+            return
+        if time.monotonic() > until:
+            first = unwell[0] if unwell else Application(min(missing), "Missing", "Missing", "", "", "not made yet")
+            raise ClusterError(
+                f"{len(unwell) + len(missing)} Applications are not well after {timeout_s:.0f} s; "
+                f"{first.name}: {first.sync}, {first.health}: {first.cause or 'no cause given'}",
+                f"kubectl --context {CONTEXT} --namespace {NAMESPACE} describe application {first.name}",
+            )
+        time.sleep(POLL_S)
+
+
+def _read(found: dict[str, Any]) -> Application:
+    status = found.get("status", {})
+    operation = status.get("operationState", {})
+    return Application(
+        name=found["metadata"]["name"],
+        sync=status.get("sync", {}).get("status", "Unknown"),
+        health=status.get("health", {}).get("status", "Unknown"),
+        phase=operation.get("phase", ""),
+        revision=status.get("sync", {}).get("revision", ""),
+        cause=_cause(status, operation),
+    )
+
+
+def _cause(status: dict[str, Any], operation: dict[str, Any]) -> str:
+    """The first of: what Argo CD cannot do, which object is not well, what the last sync said."""
+    texts = [condition["message"] for condition in status.get("conditions", []) if "Error" in condition["type"]]
+    texts += [
+        f"{resource['kind']} {resource['name']}: {resource['health'].get('message', resource['health']['status'])}"
+        for resource in status.get("resources", [])
+        if resource.get("health", {}).get("status") in {"Degraded", "Missing"}
+    ]
+    if operation.get("phase") in {"Failed", "Error"} or operation.get("retryCount"):
+        texts.append(operation.get("message", ""))
+    return " ".join(texts[0].split()) if texts else ""

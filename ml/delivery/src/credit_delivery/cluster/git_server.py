@@ -1,0 +1,46 @@
+"""The git server inside the cluster: the branch `main` that Argo CD follows. Knows commits by their ids only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from credit_delivery.cluster.kubectl import kubectl
+from credit_delivery.cluster.nodes import CONTEXT
+from credit_delivery.programs import run
+
+URL = "git://git-server.git-server/credit.git"
+MANIFEST = Path(__file__).with_name("git_server.yaml")
+GIT = ("git", "-c", "protocol.ext.allow=always")
+REF = "refs/kind/main"
+"""Where this clone keeps what the cluster's main was last seen to be."""
+
+
+def start() -> None:
+    """Make the server unless it is there, and wait for it."""
+    kubectl("apply", "--server-side", "--filename", str(MANIFEST))
+    kubectl("rollout", "status", "statefulset/git-server", "--namespace", "git-server", "--timeout", "180s")
+
+
+def fetch() -> str:
+    """The commit that main is at; empty while there is none."""
+    remote = _remote("upload-pack")
+    if not run([*GIT, "ls-remote", remote, "refs/heads/main"]).strip():
+        return ""
+    run([*GIT, "fetch", "--quiet", remote, f"+refs/heads/main:{REF}"])
+    return run(["git", "rev-parse", REF]).strip()
+
+
+def push(commit: str) -> None:
+    """Move main to a commit that follows it.
+
+    Raises:
+        CommandFailedError: it does not follow; somebody pushed in between.
+    """
+    run([*GIT, "push", "--quiet", _remote("receive-pack"), f"{commit}:refs/heads/main"])
+    run(["git", "update-ref", REF, commit])
+
+
+def _remote(service: str) -> str:
+    """Git's pack protocol over kubectl: whoever may use the cluster may push, nobody else."""
+    reach = f"kubectl --context {CONTEXT} --namespace git-server exec --stdin git-server-0"
+    return f"ext::{reach} -- git {service} /srv/credit.git"

@@ -1,0 +1,88 @@
+"""The kind cluster itself: made, given images, deleted. Knows nothing of what will run on it."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml
+
+from credit_delivery import tools
+from credit_delivery.errors import CommandFailedError, ToolsMissingError
+from credit_delivery.programs import run, succeeds
+
+CONFIG = Path(__file__).with_name("kind.yaml")
+NAME = "credit"
+CONTEXT = f"kind-{NAME}"
+NODE_IMAGE = "kindest/node:v1.34.4"
+PROGRAMS = ("docker", "git", "helm", "kind", "kubectl")
+MEMORY_GIB = 6
+
+
+def check() -> None:
+    """Everything that `create` needs, before anything is made.
+
+    Raises:
+        ToolsMissingError: one line for each thing that is missing.
+    """
+    lines = tools.missing(PROGRAMS)
+    if not lines and not succeeds(["docker", "info"]):
+        lines.append("docker does not answer: start its daemon, and let this user reach it")
+    if not lines and not exists():
+        lines += [f"port {port} is taken: stop what listens there" for port in ports() if _taken(port)]
+        gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+        if gib < MEMORY_GIB:
+            lines.append(f"{gib:.0f} GiB of memory are too little: {MEMORY_GIB} are needed")
+    if lines:
+        raise ToolsMissingError("\n".join(lines))
+
+
+def ports() -> list[int]:
+    """Ports of this machine that the cluster listens on."""
+    nodes = yaml.safe_load(CONFIG.read_text())["nodes"]
+    return [mapping["hostPort"] for node in nodes for mapping in node.get("extraPortMappings", [])]
+
+
+def exists() -> bool:
+    """Whether the cluster is there."""
+    return NAME in run(["kind", "get", "clusters"]).split()
+
+
+def create() -> None:
+    """Make the cluster unless it is there; a half-made one is removed.
+
+    Raises:
+        CommandFailedError: kind could not.
+    """
+    if exists():
+        return
+    image = os.environ.get("KIND_NODE_IMAGE", NODE_IMAGE)
+    try:
+        run(["kind", "create", "cluster", "--config", str(CONFIG), "--image", image, "--wait", "120s"])
+    except CommandFailedError:
+        delete()
+        raise
+
+
+def delete() -> None:
+    """Remove the cluster and all that was in it."""
+    run(["kind", "delete", "cluster", "--name", NAME])
+
+
+def load(images: Sequence[str], nodes: Sequence[str] = ()) -> None:
+    """Put local images on these nodes, or on every worker."""
+    chosen = list(nodes) or [node for node in run(["kind", "get", "nodes", "--name", NAME]).split() if "worker" in node]
+    absent = [image for image in images if not all(_has(node, image) for node in chosen)]
+    if absent:
+        run(["kind", "load", "docker-image", *absent, "--name", NAME, "--nodes", ",".join(chosen)])
+
+
+def _has(node: str, image: str) -> bool:
+    return succeeds(["docker", "exec", node, "crictl", "inspecti", "--quiet", f"docker.io/library/{image}"])
+
+
+def _taken(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
