@@ -3,7 +3,8 @@ from typing import Any
 
 import pytest
 import yaml
-from charts.rendering import CHARTS, ENVIRONMENTS, REPOSITORY, ROOT, bootstrap, everything, program, run, targets
+
+from .rendering import CHARTS, ENVIRONMENTS, REPOSITORY, ROOT, bootstrap, everything, program, run, targets
 
 PINNED = re.compile(r"\d+\.\d+\.\d+")
 

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 import yaml
-from charts.rendering import CHARTS, ENVIRONMENTS, ROOT, Object, containers, name, pod_template, render, targets
+
+from .rendering import CHARTS, ENVIRONMENTS, ROOT, Object, containers, name, pod_template, render, targets
 
 DIGEST = r"^sha256:[0-9a-f]{64}$"
 ENVIRONMENT_FACTS = ["name", "cluster", "namespace", "sync", "frozen"]

@@ -3,10 +3,11 @@ from typing import Any
 
 import pytest
 import yaml
-from charts.rendering import CHARTS, ROOT, helm, program, run
-from charts.test_rendering import kubeconform
 
 from scoring_api.metrics import Metrics
+
+from .rendering import CHARTS, ROOT, helm, program, run
+from .test_rendering import kubeconform
 
 RULES = CHARTS / "monitoring/rules"
 TOPICS = sorted(path for path in RULES.glob("*.yaml") if not path.stem.endswith("_tests"))

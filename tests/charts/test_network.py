@@ -3,8 +3,9 @@
 from typing import Any
 
 import pytest
-from charts.network import Endpoint, reaches
-from charts.rendering import ENVIRONMENTS, containers, pod_template, render, targets
+
+from .network import Endpoint, reaches
+from .rendering import ENVIRONMENTS, containers, pod_template, render, targets
 
 LOAD_BALANCER = {"staging": "10.20.33.7", "production": "10.30.33.7"}
 DATABASE = {"staging": "10.20.49.9", "production": "10.30.49.9"}

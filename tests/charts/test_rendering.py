@@ -3,7 +3,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from charts.rendering import (
+from credit_delivery import chart_files
+
+from .rendering import (
     CHARTS,
     ROOT,
     Target,
@@ -16,7 +18,6 @@ from charts.rendering import (
     targets,
     workloads,
 )
-from credit_delivery import chart_files
 
 SCHEMAS = "tests/charts/schemas/{{ .ResourceKind }}{{ .KindSuffix }}.json"
 EACH = pytest.mark.parametrize("target", targets(), ids=str)

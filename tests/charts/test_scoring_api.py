@@ -1,9 +1,10 @@
 """The chart agrees with the service that it runs."""
 
 import yaml
-from charts.rendering import CHARTS, Object, pod_template, render, targets
 
 import scoring_api.settings
+
+from .rendering import CHARTS, Object, pod_template, render, targets
 
 CHART = yaml.safe_load((CHARTS / "scoring-api/Chart.yaml").read_text())
 VALUES = yaml.safe_load((CHARTS / "scoring-api/values.yaml").read_text())
@@ -26,6 +27,14 @@ def test_config_is_the_settings_file_in_the_settings_order() -> None:
 def test_the_port_is_the_one_that_the_service_listens_on() -> None:
     (container,) = pod_template(deployment())["spec"]["containers"]
     assert container["ports"] == [{"name": "http", "containerPort": VALUES["config"]["port"]}]
+
+
+def test_the_journal_spools_to_a_volume_that_holds_it() -> None:
+    spec = pod_template(deployment())["spec"]
+    (mount,) = [mount for mount in spec["containers"][0]["volumeMounts"] if mount["name"] == "spool"]
+    assert mount["mountPath"] == VALUES["config"]["journal"]["volume"]
+    assert VALUES["spool"]["size"] == "1Gi"
+    assert VALUES["config"]["journal"]["spool_limit_bytes"] < 2**30
 
 
 def test_a_pod_has_time_for_all_that_stopping_takes() -> None:

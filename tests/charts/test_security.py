@@ -1,5 +1,6 @@
 import pytest
-from charts.rendering import Object, Target, containers, everything, name, pod_template, workloads
+
+from .rendering import Object, Target, containers, everything, name, pod_template, workloads
 
 EACH = pytest.mark.parametrize(
     "workload", [found for _, found in workloads()], ids=[f"{target}-{name(found)}" for target, found in workloads()]
