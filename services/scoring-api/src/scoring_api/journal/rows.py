@@ -62,9 +62,10 @@ class Rows(NamedTuple):
         )
 
     def extend(self, others: Rows) -> None:
-        """Add the rows of another transaction, which came later."""
+        """Add the rows of another transaction, which came later; of each chain only the last head counts."""
         for (_, mine), (_, theirs) in zip(self.by_table(), others.by_table(), strict=True):
             mine += theirs
+        self.chain_heads[:] = {head.writer: head for head in self.chain_heads}.values()
 
 
 def named(rows: Sequence[Any]) -> list[dict[str, Any]]:

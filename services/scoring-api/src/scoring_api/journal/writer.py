@@ -236,7 +236,8 @@ class Writer:
 
     def _away(self, error: Exception) -> None:
         self._retry_at = time.monotonic() + RETRY_S
-        log.warning("journal database away", extra={"fields": {"error": type(error).__name__}})
+        state = getattr(getattr(error, "orig", None), "sqlstate", None)
+        log.warning("journal database away", extra={"fields": {"error": type(error).__name__, "sqlstate": state}})
 
     def _told(self, fault: str | None) -> None:
         if fault != self.fault:

@@ -1,0 +1,76 @@
+from datetime import date
+
+import pytest
+
+from scoring_api.errors import ConflictError, InvalidRequestError
+from scoring_api.journal import Outcome
+from scoring_api.journal.outcomes import parse_outcomes
+
+TODAY = date(2026, 6, 30)
+ROW = {"decision_id": "d1", "outcome": "paid", "date": "2026-06-01"}
+
+
+def test_an_outcome_is_recorded_once_however_often_it_is_told(using, url, entry):
+    told = Outcome("d1", defaulted=True, date="2026-06-01")
+
+    async def work(journal):
+        await journal.record([entry("d1")], None)
+        unknown = [await journal.add_outcomes([told]), await journal.add_outcomes([told, told])]
+        return unknown, (await journal.find("d1"))["outcome"]
+
+    assert using(work, url) == ([[], []], {"outcome": "defaulted", "happened_on": "2026-06-01"})
+
+
+def test_unknown_decisions_come_back_and_the_others_are_recorded(using, url, entry):
+    told = [Outcome(name, defaulted=False, date="2026-06-01") for name in ("d0", "d1", "d9")]
+
+    async def work(journal):
+        await journal.record([entry("d1")], None)
+        return await journal.add_outcomes(told), (await journal.find("d1"))["outcome"]["outcome"]
+
+    assert using(work, url) == (["d0", "d9"], "paid")
+
+
+@pytest.mark.parametrize("other", [Outcome("d1", True, "2026-06-01"), Outcome("d1", False, "2026-06-02")])
+def test_a_contradiction_is_refused_and_nothing_of_the_file_is_recorded(using, url, entry, other):
+    first = Outcome("d1", defaulted=False, date="2026-06-01")
+
+    async def work(journal):
+        await journal.record([entry("d1"), entry("d2"), entry("d3")], None)
+        await journal.add_outcomes([first])
+        for told in ([Outcome("d2", False, "2026-06-01"), other], [Outcome("d3", True, "2026-06-01"), first, other]):
+            with pytest.raises(ConflictError, match="d1"):
+                await journal.add_outcomes(told)
+        return [(await journal.find(name))["outcome"] for name in ("d1", "d2", "d3")]
+
+    assert using(work, url) == [{"outcome": "paid", "happened_on": "2026-06-01"}, None, None]
+
+
+def test_a_file_of_thousands_is_taken_whole(using, url, entry):
+    async def work(journal):
+        await journal.record([entry(f"d{number}") for number in range(1_500)], None)
+        return await journal.add_outcomes([Outcome(f"d{n}", n % 7 == 0, "2026-06-01") for n in range(1_501)])
+
+    assert using(work, url) == ["d1500"]
+
+
+def test_rows_of_a_file_become_outcomes():
+    assert parse_outcomes([ROW], TODAY) == [Outcome("d1", defaulted=False, date="2026-06-01")]
+
+
+@pytest.mark.parametrize(
+    ("change", "column"),
+    [
+        ({"outcome": "PAID"}, "column outcome"),
+        ({"outcome": None}, "column outcome"),
+        ({"date": "2026-13-01"}, "column date"),
+        ({"date": 20260601}, "column date"),
+        ({"date": "2026-07-01"}, "future"),
+        ({"decision_id": ""}, "column decision_id"),
+        ({"decision_id": 7}, "column decision_id"),
+        ({"amount": 1}, "columns must be"),
+    ],
+)
+def test_a_wrong_row_is_named_by_row_and_column(change, column):
+    with pytest.raises(InvalidRequestError, match=f"row 2.*{column}"):
+        parse_outcomes([ROW, {**ROW, **change}], TODAY)
