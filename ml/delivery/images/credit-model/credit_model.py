@@ -19,7 +19,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-SOURCE = Path("/source")
+SOURCE = Path(__file__).with_name("bundle")
 TOLERANCE = 1e-6
 AT_ONCE = 100
 PATIENCE_S = 60.0
