@@ -12,10 +12,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from credit_contract.errors import ContractError
-
+from credit_contract.gates import failed
 from credit_training.errors import TrainingError
 
 Verb = Callable[[argparse.Namespace], int]
+GATE_FAILED = 3
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -52,14 +53,151 @@ def _parser() -> argparse.ArgumentParser:
     add("select", _select, "measure feature selection: importance, recursive elimination, sequential selection")
     add("search", _search, "search hyperparameters of the network; resumes a study of the same name")
     add("demo", _demo, "the main job end to end, down to scored applicants over HTTP")
-    verify = add("verify", _verify, "repeat the proof that model.pt and model.onnx are the same model", configured=False)
+    verify = add(
+        "verify", _verify, "repeat the proof that model.pt and model.onnx are the same model", configured=False
+    )
     verify.add_argument("bundle", type=Path, help="a bundle directory")
     verify.add_argument("state", type=Path, help="the model.pt that it was exported from")
     verify.add_argument("--rows", type=int, default=5000, help="synthetic applicants to compare on (default 5000)")
     gate = add("gate", _gate, "print the gates of a bundle; exit 3 and name each one that failed", configured=False)
     gate.add_argument("bundle", type=Path, help="a bundle directory")
+    holdout = add("holdout", _holdout, "rebuild a dataset version's hold-out from source into an .npz file")
+    holdout.add_argument("--out", type=Path, required=True, help="the file to write; it holds rows, keep it here")
     cards = add("cards", _cards, "refresh the figures between the markers of the cards", configured=False)
     cards.add_argument("--check", action="store_true", help="change nothing, exit 1 when a card is stale")
     tracking = add("mlflow", _mlflow, "open MLflow's page over the embedded store", configured=False)
     tracking.add_argument("--port", type=int, default=5000)
     return parser
+
+
+def _config(arguments: argparse.Namespace) -> int:
+    from omegaconf import OmegaConf
+
+    from credit_training.config import train_config
+
+    print(OmegaConf.to_yaml(OmegaConf.create(train_config(arguments.overrides).model_dump(mode="json"))), end="")
+    return 0
+
+
+def _data(arguments: argparse.Namespace) -> int:
+    from credit_training.config import train_config
+    from credit_training.prepare import fetch_and_prepare
+
+    config = train_config(arguments.overrides)
+    print("\n".join(fetch_and_prepare(config.dataset, config.versions)))
+    return 0
+
+
+def _explore(arguments: argparse.Namespace) -> int:
+    from credit_training.config import train_config
+    from credit_training.dataset import load_dataset
+    from credit_training.explore import explore
+    from credit_training.files import home
+    from credit_training.prepare import prepared
+
+    config = train_config(arguments.overrides)
+    for version in config.versions:
+        print(explore(prepared(load_dataset(config.dataset), version, home()), home() / "reports"))
+    return 0
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from credit_training.config import train_config
+    from credit_training.progress import Progress
+    from credit_training.run import run, steps_of
+    from credit_training.summary import run_summary
+
+    config = train_config(arguments.overrides)
+    result = run(config, Progress(steps_of(config)))
+    print(run_summary(result))
+    print(f"\n{result.candidate.bundle.path}\n{result.report}")
+    return _judged(failed(result.gates))
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    from credit_training.config import train_config
+    from credit_training.demo import demo
+
+    return _judged(failed(demo(train_config(arguments.overrides)).gates))
+
+
+def _judged(losers: list[str]) -> int:
+    if losers:
+        print(f"gates failed: {', '.join(losers)}", file=sys.stderr)
+    return GATE_FAILED if losers else 0
+
+
+def _evaluate(arguments: argparse.Namespace) -> int:
+    from credit_training.config import train_config
+    from credit_training.evaluate import evaluate_all, evaluation_table
+
+    print(evaluation_table(evaluate_all(train_config(arguments.overrides))))
+    return 0
+
+
+def _search(arguments: argparse.Namespace) -> int:
+    from credit_training.config import train_config
+    from credit_training.dataset import load_dataset
+    from credit_training.feature_steps import STEPS
+    from credit_training.files import home
+    from credit_training.prepare import prepare
+    from credit_training.search import search
+
+    config = train_config(arguments.overrides)
+    spec = load_dataset(config.dataset)
+    portfolio = prepare(spec, config.versions[-1], home(), config.protected_used, config.keep_leaks)
+    steps = STEPS.validate_python(list(spec.features))
+    storage = f"sqlite:///{home().resolve() / 'search.db'}"
+
+    def say(line: str) -> None:
+        print(line, file=sys.stderr)
+
+    found = search(portfolio.development(), config.model, steps, config.search, config.seed, storage, say)
+    for trial in found.trials[:10]:
+        changes = " ".join(f"model.{key}={value}" for key, value in trial.changes.items()).replace(", ", ",")
+        print(f"{trial.number:>4}  {trial.figures['auc']:.4f}  {trial.figures['log_loss']:.5f}  {changes}")
+    return 0
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    from credit_training.verification import verify
+
+    seen = verify(arguments.bundle, arguments.state, arguments.rows)
+    print(f"max |ΔPD| {seen.max_abs_delta:.3e} over {seen.rows} applicants, rtol {seen.rtol:g}, atol {seen.atol:g}")
+    print("the same model" if seen.agrees else "not the same model")
+    return 0 if seen.agrees else 1
+
+
+def _gate(arguments: argparse.Namespace) -> int:
+    from credit_training.gate_file import gate_table
+    from credit_training.verification import judge_bundle
+
+    results = judge_bundle(arguments.bundle)
+    print(gate_table(results))
+    return _judged(failed(results))
+
+
+def _cards(arguments: argparse.Namespace) -> int:
+    from credit_training.cards import refresh
+
+    return refresh(check=arguments.check)
+
+
+def _holdout(arguments: argparse.Namespace) -> int:
+    from credit_training.config import train_config
+    from credit_training.dataset import load_dataset
+    from credit_training.files import home
+    from credit_training.holdout import write_holdout
+
+    config = train_config(arguments.overrides)
+    rebuilt = write_holdout(load_dataset(config.dataset), config.versions[-1], home(), arguments.out)
+    print(f"{arguments.out}: hold-out {rebuilt.holdout_sha256} of {config.dataset} {config.versions[-1]}")
+    return 0
+
+
+def _mlflow(arguments: argparse.Namespace) -> int:
+    from credit_training.files import home
+    from credit_training.registry import Registry
+
+    server = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(arguments.port)]
+    os.execv(sys.executable, [*server, "--backend-store-uri", Registry(home()).address])  # noqa: S606

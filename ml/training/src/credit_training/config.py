@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from yaml import YAMLError
 
 from credit_training.dataset import conf_folder, load_dataset
 from credit_training.errors import ConfigError
@@ -53,7 +54,6 @@ class TrainConfig(Section):
     versions: Annotated[tuple[str, ...], Field(min_length=1)]
     algorithms: Annotated[tuple[Algorithm, ...], Field(min_length=1)]
     seed: Annotated[int, Field(ge=0)]
-    threads: Annotated[int, Field(ge=1)]
     protected_used: bool
     keep_leaks: tuple[str, ...]
     cross_validation: CrossValidation
@@ -79,9 +79,8 @@ def train_config(overrides: Sequence[str]) -> TrainConfig:
 
 
 def complete(document: DictConfig) -> DictConfig:
-    """The document with the defaults of the sections that describe themselves."""
-    defaults = {"model": NetworkRecipe().model_dump(mode="json"), "search": SearchConfig().model_dump(mode="json")}
-    whole = OmegaConf.merge(defaults, document)
+    """The document with every key of the model, which describes its own defaults."""
+    whole = OmegaConf.merge({"model": NetworkRecipe().model_dump(mode="json")}, document)
     assert isinstance(whole, DictConfig)
     return whole
 
@@ -106,7 +105,7 @@ def merge(base: DictConfig, overrides: Sequence[str], where: str) -> DictConfig:
         except (ConfigKeyError, AttributeError):
             nearest = difflib.get_close_matches(key, known, n=1, cutoff=0)[0]
             raise ConfigError(f"{where} has no key {key!r}; the nearest is {nearest!r}") from None
-        except OmegaConfBaseException as error:
+        except (OmegaConfBaseException, YAMLError) as error:
             raise ConfigError(f"{where}: {key}={value}: {str(error).splitlines()[0]}") from None
     return document
 
@@ -129,9 +128,9 @@ def flatten(document: Mapping[str, Any] | DictConfig, prefix: str = "") -> Itera
     """Leaves with their dotted keys; lists are leaves."""
     for key, value in document.items():
         if isinstance(value, (Mapping, DictConfig)):
-            yield from flatten(value, f"{prefix}{key}.")
+            yield from flatten(value, f"{prefix}{key!s}.")
         else:
-            yield f"{prefix}{key}", value
+            yield f"{prefix}{key!s}", value
 
 
 def _read(path: Path) -> DictConfig:
@@ -139,7 +138,7 @@ def _read(path: Path) -> DictConfig:
         document = OmegaConf.load(path)
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file") from None
-    except Exception as error:
+    except (YAMLError, OSError) as error:
         raise ConfigError(f"{path}: not YAML: {str(error).splitlines()[0]}") from None
     if not isinstance(document, DictConfig):
         raise ConfigError(f"{path}: must be a mapping of keys")

@@ -8,6 +8,8 @@ TrainingError
 ├── RegistryError   a tracking store that cannot be used, or a model that must not enter it
 ├── SearchError     a study that cannot be continued
 ├── CardError       a card whose markers or figures are missing
+├── ConfigError     a key or a value of the configuration that nobody knows
+├── ServingError    a scoring API that does not start, or refuses what it was asked
 └── OutputError     a file that cannot be written
 """
 

@@ -1,0 +1,145 @@
+"""A fitted network becomes a bundle: exported, proved to be the same model, given baseline and golden applicants.
+
+Does not fit, does not judge (`credit_contract.gates` does) and does not register. No clock enters the bundle.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from credit_contract.applicant import encode
+from credit_contract.baseline import build
+from credit_contract.bundle import Bundle, DatasetVersion, Draft, write_bundle
+from credit_contract.digest import sha256_json
+from credit_contract.golden import GoldenSet, synthesise
+from credit_contract.policy import Policy
+from credit_training import origin
+from credit_training.config import TrainConfig
+from credit_training.errors import OutputError
+from credit_training.evaluation import Figures, rounded
+from credit_training.export import export_onnx
+from credit_training.fit import FittedNetwork
+from credit_training.monotonicity import monotone_violations
+from credit_training.parity import batch_invariant, graph_pd, parity
+from credit_training.portfolio import Portfolio
+from credit_training.prepare import Prepared
+from credit_training.quantise import quantisation_table
+
+POINTER = "candidate"
+CHECKED_ROWS = 2000
+SHORT = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A bundle and the `model.pt` that it was exported from."""
+
+    bundle: Bundle
+    state: Path
+
+
+def make_candidate(
+    data: Prepared,
+    portfolio: Portfolio,
+    network: FittedNetwork,
+    config: TrainConfig,
+    compared: Mapping[str, Figures],
+    folder: Path,
+) -> Candidate:
+    """Write `<folder>/<digest>`, a bundle, and `<folder>/<digest>.pt`, its state.
+
+    `compared` holds the figures of every algorithm of this run on this dataset version.
+
+    Raises:
+        OutputError: the folder cannot be written; nothing half-written stays.
+    """
+    with _aside(folder) as aside:
+        export_onnx(network.module, portfolio.schema, aside / "model.onnx")
+        draft = _draft(data, portfolio, network, config, compared, aside / "model.onnx")
+        bundle = write_bundle(draft, aside / "bundle")
+        target = folder / bundle.digest[:SHORT]
+        bundle = write_bundle(draft, target)
+        network.save(aside / "model.pt")
+        return Candidate(bundle, (aside / "model.pt").replace(target.with_suffix(".pt")))
+
+
+def point(candidate: Candidate) -> Path:
+    """Let the link `candidate` beside the bundle lead to it, in one step."""
+    link = candidate.bundle.path.with_name(POINTER)
+    aside = link.with_name(f".{POINTER}-{os.getpid()}")
+    try:
+        aside.unlink(missing_ok=True)
+        aside.symlink_to(candidate.bundle.path.name)
+        return aside.replace(link)
+    except OSError as error:
+        raise OutputError(link, error) from error
+
+
+@contextmanager
+def _aside(folder: Path) -> Iterator[Path]:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        aside = Path(tempfile.mkdtemp(prefix=".making-", dir=folder))
+    except OSError as error:
+        raise OutputError(folder, error) from error
+    try:
+        yield aside
+    except OSError as error:
+        raise OutputError(folder, error) from error
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _draft(
+    data: Prepared,
+    portfolio: Portfolio,
+    network: FittedNetwork,
+    config: TrainConfig,
+    compared: Mapping[str, Figures],
+    graph: Path,
+) -> Draft:
+    schema, development = portfolio.schema, portfolio.development()
+    policy = data.spec.policy_for(schema)
+    pd = network.predict(development.encoded)
+    baseline = build(schema, development.encoded, development.target, pd, policy.decisions(pd), development.weight)
+    people = synthesise(schema, baseline, config.proof.golden_applicants, config.seed)
+    dataset = DatasetVersion(
+        name=data.spec.name, version=data.version, sha256=data.sha256, holdout_sha256=data.holdout_sha256
+    )
+    strangers = encode(schema, synthesise(schema, baseline, config.proof.parity_rows, config.seed + 1))
+    proof = {"parity": parity(network.module, graph, strangers).model_dump()} | _proof(portfolio, policy, config, graph)
+    return Draft(
+        dataset=dataset,
+        commit=origin.commit(),
+        config_sha256=sha256_json(config.model_dump(mode="json", exclude={"register_candidate"})),
+        seeds={"training": config.seed},
+        libraries=origin.libraries(),
+        model=graph.read_bytes(),
+        schema=schema,
+        policy=policy,
+        baseline=baseline,
+        golden=GoldenSet(applicants=tuple(people), pd=tuple(graph_pd(graph, encode(schema, people)).tolist())),
+        evaluation=rounded({**compared, **proof, "dataset": dataset.model_dump()}),
+    )
+
+
+def _proof(portfolio: Portfolio, policy: Policy, config: TrainConfig, graph: Path) -> Figures:
+    """What the gates ask of the graph itself, measured on the hold-out."""
+    schema, test = portfolio.schema, portfolio.test().encoded
+    monotone = monotone_violations(
+        lambda encoded: graph_pd(graph, encoded), schema, test, config.proof.monotone_pairs, config.seed
+    )
+    cut_offs = (policy.approve_below, policy.decline_from)
+    tried = quantisation_table(graph, schema, test, cut_offs) if config.proof.quantise else ()
+    return {
+        "batch_invariant": batch_invariant(graph, schema, test[:CHECKED_ROWS]),
+        "monotone": monotone.model_dump(),
+        "quantisation": {row.way: row.model_dump(exclude={"way"}) for row in tried},
+        "sizes": {"model_bytes": graph.stat().st_size},
+    }
