@@ -111,7 +111,7 @@ def _decide(portfolio, scenario, folder, digest=None):
             "model_digest": digest or portfolio.bundle.digest,
             "pd": pds,
             "decision": np.array(DECISIONS)[decisions],
-            **{name: values for name, values in stream.applicants.items()},
+            **stream.applicants,
         }
     )
     approved = decisions == 0

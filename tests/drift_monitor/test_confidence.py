@@ -1,5 +1,5 @@
-import datetime
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ from drift_monitor.significance import holm, homogeneity, psi_interval
 from drift_monitor.verdict import read_table
 from drift_monitor.windows import Window
 
-START, END = datetime.datetime(2024, 1, 1), datetime.datetime(2024, 2, 1)
+START, END = datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 2, 1, tzinfo=UTC)
 
 
 class Reference:

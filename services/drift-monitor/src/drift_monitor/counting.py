@@ -6,7 +6,7 @@ All counting is pushed down to the history. Does not know what is normal.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 import numpy as np
 import numpy.typing as npt
@@ -76,7 +76,7 @@ def count_window(history: History, window: Window, schema: FeatureSchema, baseli
     return WindowCounts(
         decisions=total,
         with_values=with_values,
-        last=last,
+        last=None if last is None else last.replace(tzinfo=UTC),
         repeated=total - different,
         fields=fields,
         score=_score(history, source, baseline.pd),

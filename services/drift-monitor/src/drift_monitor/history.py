@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -56,11 +55,6 @@ class History:
     def row(self, sql: str, values: Sequence[Any] = ()) -> tuple[Any, ...]:
         """The one row that an aggregate without groups gives."""
         return self.rows(sql, values)[0]
-
-    def span(self) -> tuple[datetime, datetime] | None:
-        """Times of the first and the last decision; None without any."""
-        first, last = self.row("SELECT min(decided_at), max(decided_at) FROM decisions")
-        return None if first is None else (first, last)
 
 
 @contextmanager

@@ -34,8 +34,6 @@ class Windows(Frozen):
 
     every: Calendar = "day"
     """Calendar periods in UTC."""
-    at_least: Positive = 500
-    """Neighbouring periods are pooled until a window holds this many decisions."""
     decisions: Positive | None = None
     """Cut by this many decisions instead of by calendar."""
 
@@ -54,10 +52,10 @@ class Reports(Frozen):
 
     folder: str = "var/drift"
     """A folder, or a URL such as s3://bucket/prefix."""
-    keep_days: Positive = 400
+    keep_days: Positive = 1_100
     """Reports of windows that ended longer ago than this before the newest one expire."""
-    sample: Positive = 5_000
-    """Decisions in the Evidently report of a window; all figures of the verdict are on every decision."""
+    sample: Annotated[int, Field(ge=0)] = 5_000
+    """Decisions in the Evidently report of a window, 0 for no report; the verdict itself is on every decision."""
     seed: int = 0
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Literal
 
@@ -42,11 +42,10 @@ class Window:
         model = f"model_digest = {literal(self.digest)} AND decided_at >= {stamp(self.start)}"
         if self.ids is None:
             return f"{model} AND decided_at < {stamp(self.end)}"
-        first, last = (
-            f"({stamp(time)}, {literal(id_)})" for time, id_ in zip((self.start, self.end), self.ids, strict=True)
-        )
-        both = f"(decided_at, id) >= {first} AND (decided_at, id) <= {last}"
-        return f"{model} AND decided_at <= {stamp(self.end)} AND {both}"
+        first, last = map(literal, self.ids)
+        after = f"(decided_at > {stamp(self.start)} OR id >= {first})"
+        before = f"(decided_at < {stamp(self.end)} OR id <= {last})"
+        return f"{model} AND decided_at <= {stamp(self.end)} AND {after} AND {before}"
 
     def vintage(self, days: int, pooled: int) -> tuple[datetime, datetime]:
         """Decisions whose performance window of `days` became complete during this window, as [start, end).
@@ -74,7 +73,7 @@ def cut_by_calendar(
         f"SELECT date_trunc('{every}', decided_at), model_digest, count(*) FROM decisions"
         f" WHERE decided_at >= {stamp(start)} AND decided_at < {stamp(end)} AND model_digest IS NOT NULL GROUP BY 1, 2"
     ):
-        counts.setdefault(period, {})[digest] = count
+        counts.setdefault(period.replace(tzinfo=UTC), {})[digest] = count
     windows: list[Window] = []
     waiting: dict[str, Window] = {}
     for first, following in _periods(history, every, start, end):
@@ -98,7 +97,7 @@ def cut_by_count(history: History, size: int, start: datetime, end: datetime) ->
         f" AS place FROM decisions WHERE {within}"
     )
     return [
-        Window(first, last, digest, size, (first_id, last_id))
+        Window(first.replace(tzinfo=UTC), last.replace(tzinfo=UTC), digest, size, (first_id, last_id))
         for digest, first, last, first_id, last_id in history.rows(
             "SELECT model_digest, min(decided_at), max(decided_at), arg_min(id, (decided_at, id)),"
             f" arg_max(id, (decided_at, id)) FROM ({placed}) GROUP BY model_digest, place // {size}"
@@ -107,8 +106,14 @@ def cut_by_count(history: History, size: int, start: datetime, end: datetime) ->
     ]
 
 
+def first_period(history: History, every: Calendar) -> datetime | None:
+    """The start of the calendar period of the first decision; None without any."""
+    (first,) = history.row(f"SELECT date_trunc('{every}', min(decided_at))::TIMESTAMP FROM decisions")
+    return None if first is None else first.replace(tzinfo=UTC)
+
+
 def _periods(history: History, every: Calendar, start: datetime, end: datetime) -> list[tuple[datetime, datetime]]:
     """The whole periods inside [start, end): first moment, and first moment of the following."""
     series = f"generate_series(date_trunc('{every}', {stamp(start)})::TIMESTAMP, {stamp(end)}, INTERVAL 1 {every})"
-    firsts = [row[0] for row in history.rows(f"SELECT unnest({series})")]
+    firsts = [row[0].replace(tzinfo=UTC) for row in history.rows(f"SELECT unnest({series})")]
     return [(first, following) for first, following in pairwise(firsts) if first >= start]

@@ -1,0 +1,144 @@
+"""One run: cut windows, judge each, publish. The same from the command line, in CI and in the long-lived process.
+
+A run that dies leaves the last good index; windows that it had finished are overwritten by the next one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+from credit_contract.bundle import Bundle, read_bundle
+from credit_contract.errors import BundleError
+from drift_monitor.assessment import assess, assess_unmeasured
+from drift_monitor.document import Index, Run, WindowLine, WindowVerdict, line_of
+from drift_monitor.errors import SettingsError
+from drift_monitor.history import History, open_files
+from drift_monitor.journal import open_journal
+from drift_monitor.measurement import measure
+from drift_monitor.report import render
+from drift_monitor.settings import Settings
+from drift_monitor.store import ReportStore
+from drift_monitor.verdict import VerdictTable, read_table, worst
+from drift_monitor.windows import Window, cut_by_calendar, cut_by_count, first_period, stamp
+
+LONGEST_WINDOW_DAYS = 366
+
+
+def run(
+    settings: Settings, journal_url: str | None, start: datetime | None, end: datetime, *, now: datetime
+) -> tuple[Run, list[WindowVerdict]]:
+    """Judge the windows inside [start, end) and publish them; without `start`, those after the last published one.
+
+    Raises:
+        SettingsError: a bundle, table or source that cannot be used, named.
+        JournalError: the history cannot be read.
+        ReportError: reports cannot be written.
+    """
+    bundles, table = read_bundles(settings), read_table(settings.verdict_table)
+    store = ReportStore(settings.reports.folder)
+    known = store.index()
+    with open_history(settings, journal_url, bundles, _resume(settings, known) if start is None else start) as history:
+        windows = _cut(settings, history, start, end, known)
+        verdicts = [_judge(settings, history, window, bundles, table, store) for window in windows]
+        (future,) = history.row(f"SELECT count(*) FROM decisions WHERE decided_at >= {stamp(end)}")
+    finished = datetime.now(UTC)
+    made = Run(
+        started=now,
+        finished=finished,
+        seconds=(finished - now).total_seconds(),
+        start=min((window.start for window in windows), default=start or end),
+        end=end,
+        verdict=worst([verdict.verdict for verdict in verdicts]),
+        windows=len(verdicts),
+        future_decisions=future,
+    )
+    _publish(settings, store, known, verdicts, made)
+    return made, verdicts
+
+
+def read_bundles(settings: Settings) -> dict[str, Bundle]:
+    """The bundles of the settings by model digest.
+
+    Raises:
+        SettingsError: one cannot be read.
+    """
+    try:
+        bundles = [read_bundle(path) for path in settings.bundles]
+    except BundleError as error:
+        raise SettingsError(f"setting bundles: {error}") from None
+    return {bundle.digest: bundle for bundle in bundles}
+
+
+@contextmanager
+def open_history(
+    settings: Settings, journal_url: str | None, bundles: Mapping[str, Bundle], since: datetime | None
+) -> Iterator[History]:
+    """The history that the settings name: files where they are given, else the journal at JOURNAL_URL."""
+    if settings.files.decisions is not None:
+        with open_files(settings.files.decisions, settings.files.outcomes) as history:
+            yield history
+        return
+    if journal_url is None:
+        raise SettingsError("set JOURNAL_URL, or files.decisions: there is nothing to read decisions from")
+    days = settings.performance.days + LONGEST_WINDOW_DAYS * settings.performance.pooled_windows
+    with open_journal(journal_url, [bundle.schema for bundle in bundles.values()], since, days) as history:
+        yield history
+
+
+def _resume(settings: Settings, known: Index | None) -> datetime | None:
+    """Where the last run ended; windows of a count are always cut from the first decision, to keep their borders."""
+    if known is None or not known.windows or settings.windows.decisions is not None:
+        return None
+    return max(line.end for line in known.windows)
+
+
+def _cut(
+    settings: Settings, history: History, start: datetime | None, end: datetime, known: Index | None
+) -> list[Window]:
+    begin = start or _resume(settings, known) or first_period(history, settings.windows.every)
+    if begin is None:
+        return []
+    if settings.windows.decisions is None:
+        return cut_by_calendar(history, settings.windows.every, begin, end)
+    done = {line.window for line in known.windows} if known and start is None else set()
+    cut = cut_by_count(history, settings.windows.decisions, begin, end)
+    return [window for window in cut if window.name not in done]
+
+
+def _judge(
+    settings: Settings,
+    history: History,
+    window: Window,
+    bundles: Mapping[str, Bundle],
+    table: VerdictTable,
+    store: ReportStore,
+) -> WindowVerdict:
+    bundle = bundles.get(window.digest)
+    if bundle is None:
+        verdict = assess_unmeasured(window, table, settings.limits)
+        store.write(verdict, {})
+        return verdict
+    measured = measure(history, window, bundle, settings.performance)
+    verdict = assess(window, measured, bundle, table, settings.limits)
+    files, reports = {}, settings.reports
+    if reports.sample:
+        rendered = render(history, window, bundle, reports.sample, reports.seed, settings.limits.psi)
+        verdict = verdict.model_copy(update={"report_rows": rendered.rows})
+        files = {"report.html": rendered.html, "report.json": rendered.json}
+    store.write(verdict, files)
+    return verdict
+
+
+def _publish(
+    settings: Settings, store: ReportStore, known: Index | None, verdicts: Iterable[WindowVerdict], made: Run
+) -> None:
+    lines: dict[str, WindowLine] = {line.window: line for line in known.windows} if known else {}
+    lines |= {verdict.window: line_of(verdict) for verdict in verdicts}
+    listed = sorted(lines.values(), key=lambda line: line.window)
+    if listed:
+        border = max(line.end for line in listed) - timedelta(days=settings.reports.keep_days)
+        listed = [line for line in listed if line.start >= border] or listed[-1:]
+    store.write_index(Index(run=made, windows=tuple(listed)))
+    store.expire({line.window for line in listed})

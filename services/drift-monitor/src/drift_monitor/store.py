@@ -1,0 +1,137 @@
+"""Where reports are kept: a folder, or S3 by URL. One folder per window, and an index.
+
+A window counts from when the index names it, which is written last; anything else is what a dying run left.
+Does not know what is in a report.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TypeVar
+
+import fsspec
+from pydantic import ValidationError
+
+from credit_contract.schema import Frozen
+from drift_monitor.document import Index, WindowVerdict
+from drift_monitor.errors import NotFoundError, ReportError
+
+VERDICT = "verdict.json"
+INDEX = "index.json"
+REPORTS = ("report.html", "report.json")
+WINDOW = re.compile(r"\d{8}T\d{6}Z(-[0-9a-f]+)*(-empty)?")
+Document = TypeVar("Document", bound=Frozen)
+
+
+class ReportStore:
+    """Reports under one folder or URL.
+
+    Raises:
+        ReportError: from every method, when the place cannot be read or written.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        try:
+            self._files, self._root = fsspec.core.url_to_fs(url)
+        except (ImportError, ValueError) as error:
+            raise ReportError(f"reports at {url}: {error}") from None
+        self._local = "file" in self._files.protocol
+
+    def write(self, verdict: WindowVerdict, reports: Mapping[str, bytes]) -> None:
+        """Publish a window, in place of what was there for it; the verdict comes last."""
+        for name, content in reports.items():
+            self._put(f"{verdict.window}/{name}", content)
+        self._put(f"{verdict.window}/{VERDICT}", _json(verdict))
+
+    def write_index(self, index: Index) -> None:
+        """Publish the index: what the page and the metrics show from now on."""
+        self._put(INDEX, _json(index))
+
+    def index(self) -> Index | None:
+        """The index of the last run that ended; None before the first."""
+        try:
+            return self._parsed(Index, INDEX)
+        except NotFoundError:
+            return None
+
+    def verdict(self, window: str) -> WindowVerdict:
+        """The verdict on a window."""
+        return self._parsed(WindowVerdict, f"{_safe(window)}/{VERDICT}")
+
+    def report(self, window: str, name: str) -> bytes:
+        """One of REPORTS of a window."""
+        if name not in REPORTS:
+            raise NotFoundError(f"no report {name}; there are {', '.join(REPORTS)}")
+        return self._get(f"{_safe(window)}/{name}")
+
+    def expire(self, keep: set[str]) -> list[str]:
+        """Remove every window that is not to be kept, such as remains of a run that died; gives their names."""
+        gone = [name for name in self._windows() if name not in keep]
+        for name in gone:
+            self._files.rm(f"{self._root}/{name}", recursive=True)
+        return gone
+
+    def _windows(self) -> list[str]:
+        try:
+            entries = self._files.ls(self._root, detail=True, refresh=True)
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise ReportError(f"reports at {self._url}: {error}") from None
+        names = (entry["name"].rsplit("/", 1)[-1] for entry in entries if entry["type"] == "directory")
+        return sorted(name for name in names if WINDOW.fullmatch(name))
+
+    def _parsed(self, kind: type[Document], name: str) -> Document:
+        try:
+            return kind.model_validate_json(self._get(name))
+        except ValidationError as error:
+            first = error.errors(include_input=False)[0]
+            where = ".".join(map(str, first["loc"])) or "document"
+            raise ReportError(f"report {name} at {self._url}: {where}: {first['msg']}") from None
+
+    def _get(self, name: str) -> bytes:
+        try:
+            return bytes(self._files.cat_file(f"{self._root}/{name}"))
+        except FileNotFoundError:
+            raise NotFoundError(f"no report {name}") from None
+        except OSError as error:
+            raise ReportError(f"report {name} at {self._url}: {error}") from None
+
+    def _put(self, name: str, content: bytes) -> None:
+        try:
+            if self._local:
+                _replace(Path(self._root) / name, content)
+            else:
+                self._files.pipe_file(f"{self._root}/{name}", content)  # an object appears whole or not at all
+        except OSError as error:
+            raise ReportError(f"report {name} at {self._url}: cannot be written: {error.strerror or error}") from None
+
+
+def _replace(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, aside = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(aside).chmod(0o644)
+        Path(aside).replace(path)
+    except BaseException:
+        Path(aside).unlink(missing_ok=True)
+        raise
+
+
+def _json(document: Frozen) -> bytes:
+    return document.model_dump_json(indent=2).encode() + b"\n"
+
+
+def _safe(window: str) -> str:
+    if not WINDOW.fullmatch(window):
+        raise NotFoundError(f"no window {window!r}")
+    return window

@@ -1,0 +1,209 @@
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from credit_simulator import Scenario
+from drift_monitor.cli import main
+
+ONE_MONTH = ["--from", "2021-01-01", "--to", "2021-02-01"]
+SECOND_YEAR = ["--from", "2022-01-01", "--to", "2022-02-01"]
+
+
+class Lender:
+    """A month of decisions whose files can be tampered with before the monitor runs."""
+
+    def __init__(self, portfolio, folder, months=1):
+        scenario = Scenario(seed=12, start="2021-01", months=months, applicants_per_month=1500)
+        self.files = portfolio.decide(portfolio, scenario, folder / "history")
+        self.bundle, self.reports = portfolio.bundle, folder / "reports"
+        self.decisions, self.outcomes = self.files.table, self.files.known
+
+    def run(self, period=ONE_MONTH, *overrides):
+        self.decisions.to_parquet(self.files.decisions)
+        self.outcomes.to_parquet(self.files.outcomes)
+        settings = {
+            "bundles": f"[{self.bundle.path}]",
+            "files.decisions": self.files.decisions,
+            "files.outcomes": self.files.outcomes,
+            "reports.folder": self.reports,
+            "reports.sample": 0,
+            "windows.every": "month",
+        }
+        code = main(["run", *period, *(f"{key}={value}" for key, value in settings.items()), *overrides])
+        return code, [json.loads(path.read_text()) for path in sorted(self.reports.glob("*/verdict.json"))]
+
+    def index(self):
+        return json.loads((self.reports / "index.json").read_text())
+
+
+@pytest.fixture
+def lender(portfolio, tmp_path):
+    return Lender(portfolio, tmp_path)
+
+
+@pytest.fixture
+def old_lender(portfolio, tmp_path):
+    return Lender(portfolio, tmp_path, months=13)
+
+
+def test_a_field_that_vanished_stops(lender):
+    lender.decisions = lender.decisions.drop(columns="card_utilisation")
+    code, (verdict,) = lender.run()
+    assert code == 4
+    assert "card_utilisation is no longer recorded" in verdict["because"]
+
+
+def test_an_empty_window_is_stale_only_when_decisions_were_due(lender):
+    july = ["--from", "2021-07-01", "--to", "2021-07-03"]
+    assert lender.run(july, "windows.every=day")[0] == 0
+    code, verdicts = lender.run(july, "windows.every=day", "limits.stale_hours=12")
+    assert code == 4
+    assert verdicts[0]["decisions"] == 0
+    assert "no decision was recorded for 24 hours" in verdicts[0]["because"]
+
+
+def test_decisions_that_came_twice_stop_when_they_are_many(lender):
+    lender.decisions = pd.concat([lender.decisions, lender.decisions.head(100)])
+    code, (verdict,) = lender.run()
+    assert code == 4
+    assert verdict["repeated_decisions"] == 100
+
+
+def test_one_decision_that_came_twice_is_counted_and_no_alarm(lender):
+    lender.decisions = pd.concat([lender.decisions, lender.decisions.head(1)])
+    code, (verdict,) = lender.run()
+    assert (code, verdict["repeated_decisions"]) == (0, 1)
+
+
+def test_decisions_from_the_future_wait_and_are_counted(lender):
+    ahead = lender.decisions.decided_at.where(lender.decisions.index % 10 > 0, pd.Timestamp("2031-01-01"))
+    lender.decisions = lender.decisions.assign(decided_at=ahead)
+    code, (verdict,) = lender.run()
+    assert code == 0
+    assert verdict["decisions"] == 1350
+    assert lender.index()["run"]["future_decisions"] == 150
+
+
+def test_a_model_change_in_the_middle_of_a_period_makes_two_windows(lender):
+    later = lender.decisions.decided_at >= pd.Timestamp("2021-01-15")
+    lender.decisions = lender.decisions.assign(model_digest=lender.decisions.model_digest.where(~later, "f" * 64))
+    _, verdicts = lender.run()
+    assert sum(verdict["decisions"] for verdict in verdicts) == 1500
+    assert len({verdict["model_digest"] for verdict in verdicts}) == 2
+
+
+def test_too_few_decisions_to_judge_drift_are_judged_for_quality_only(lender):
+    lender.decisions = lender.decisions.head(60)
+    code, (verdict,) = lender.run(ONE_MONTH, "limits.stale_hours=1000")
+    assert code == 0
+    assert {finding["evidence"] for finding in verdict["findings"]} == {"quality"}
+    assert "too few decisions" in verdict["because"]
+
+
+def _maturity(verdicts):
+    return verdicts[0]["maturity"]
+
+
+def test_outcomes_that_come_twice_count_once_and_contradictions_are_counted(old_lender):
+    _, verdicts = old_lender.run(SECOND_YEAR)
+    before = _maturity(verdicts)
+    flipped = old_lender.outcomes.head(40).assign(recorded_at=pd.Timestamp("2022-01-31"), outcome="defaulted")
+    old_lender.outcomes = pd.concat([old_lender.outcomes, old_lender.outcomes, flipped])
+    _, verdicts = old_lender.run(SECOND_YEAR)
+    after = _maturity(verdicts)
+    assert after["realised"]["outcomes"] == before["realised"]["outcomes"]
+    assert after["conflicting"] == (old_lender.files.known.outcome.head(40) == "paid").sum()
+    assert after["realised"]["default_rate"] > before["realised"]["default_rate"]
+
+
+def test_outcomes_of_unknown_decisions_are_counted_and_never_used(old_lender):
+    _, verdicts = old_lender.run(SECOND_YEAR)
+    before = _maturity(verdicts)
+    strangers = old_lender.outcomes.head(30).assign(
+        decision_id=[f"x{row}" for row in range(30)], recorded_at=pd.Timestamp("2022-01-10")
+    )
+    old_lender.outcomes = pd.concat([old_lender.outcomes, strangers])
+    _, verdicts = old_lender.run(SECOND_YEAR)
+    assert verdicts[0]["unknown_outcomes"] == 30
+    assert _maturity(verdicts) == before
+
+
+def test_late_outcomes_are_not_seen_before_they_were_recorded(old_lender):
+    late = old_lender.outcomes.index % 2 == 0
+    old_lender.outcomes = old_lender.outcomes.assign(
+        recorded_at=old_lender.outcomes.recorded_at.where(~late, pd.Timestamp("2023-01-01"))
+    )
+    _, verdicts = old_lender.run(SECOND_YEAR)
+    assert _maturity(verdicts)["matured"] < 0.6
+
+
+def test_outcomes_of_young_vintages_never_enter(old_lender):
+    old_lender.outcomes = old_lender.outcomes.assign(recorded_at=pd.Timestamp("2021-01-01"))
+    _, verdicts = old_lender.run(["--from", "2021-11-01", "--to", "2021-12-01"])
+    assert _maturity(verdicts) is None
+
+
+def test_with_one_class_only_the_default_rate_is_still_judged(old_lender):
+    old_lender.outcomes = old_lender.outcomes.assign(outcome="defaulted")
+    code, verdicts = old_lender.run(SECOND_YEAR)
+    realised = _maturity(verdicts)["realised"]
+    assert (realised["default_rate"], realised["gini"], realised["ks"]) == (1.0, None, None)
+    assert code == 4
+
+
+def test_a_history_that_is_away_leaves_the_last_good_report(lender, capsys):
+    lender.run()
+    before = lender.index()
+    code = main(["run", *ONE_MONTH, f"bundles=[{lender.bundle.path}]", "files.decisions=nowhere.parquet",
+                 f"reports.folder={lender.reports}"])  # fmt: skip
+    assert code == 2
+    assert "nowhere.parquet" in capsys.readouterr().err
+    assert lender.index() == before
+
+
+def test_what_a_dying_run_left_is_replaced_or_removed(lender):
+    _, (verdict,) = lender.run()
+    half, stray = lender.reports / verdict["window"], lender.reports / "20200101T000000Z-abc"
+    (half / "verdict.json").write_text('{"schema_version": 1, "wind')
+    stray.mkdir()
+    (stray / "report.html").write_text("half")
+    _, verdicts = lender.run()
+    assert verdicts == [verdict]
+    assert not stray.exists()
+
+
+def test_other_folders_beside_the_reports_are_left_alone(lender):
+    other = lender.reports / "notes"
+    other.mkdir(parents=True)
+    lender.run()
+    assert other.exists()
+
+
+def test_old_windows_expire(old_lender):
+    _, verdicts = old_lender.run(["--from", "2021-01-01", "--to", "2022-02-01"], "reports.keep_days=100")
+    assert {verdict["start"][:7] for verdict in verdicts} == {"2021-11", "2021-12", "2022-01"}
+
+
+def test_the_next_run_begins_where_the_last_one_ended(old_lender):
+    old_lender.run(["--from", "2021-01-01", "--to", "2021-03-01"])
+    old_lender.run(["--to", "2021-05-01"])
+    assert old_lender.index()["run"]["windows"] == 2
+    assert [line["start"][:7] for line in old_lender.index()["windows"]] == ["2021-01", "2021-02", "2021-03", "2021-04"]
+
+
+def test_windows_by_count_go_on_where_the_last_run_ended(old_lender):
+    old_lender.run(["--to", "2021-03-01"], "windows.decisions=1000")
+    old_lender.run(["--to", "2021-05-01"], "windows.decisions=1000")
+    lines = old_lender.index()["windows"]
+    assert [line["decisions"] for line in lines] == [1000] * 6
+    assert old_lender.index()["run"]["windows"] == 3
+
+
+def test_numbers_that_are_text_infinite_or_of_no_category_are_counted(lender):
+    values = lender.decisions.savings_balance.astype(object)
+    values[:30], values[30:60] = "n/a", np.inf
+    lender.decisions = lender.decisions.assign(savings_balance=values.astype(str))
+    code, (verdict,) = lender.run()
+    assert code == 4
+    assert "4.0% of savings_balance are out of range, unknown or unreadable" in verdict["because"]

@@ -1,0 +1,160 @@
+import json
+import secrets
+
+import pytest
+from credit_simulator import SCHEMA, Scenario
+from drift_monitor.cli import main
+from scoring_api.journal.schema import upgrade
+from scoring_api.journal.tables import applicants, decisions, metadata, monitoring_attributes, outcomes
+from sqlalchemy import create_engine, delete
+
+from ..scoring_api.journal.postgres import Cluster
+
+SCORED = [field.name for field in SCHEMA.scored_fields]
+PERIOD = ["--from", "2022-01-01", "--to", "2022-02-01"]
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    running = Cluster.create()
+    running.start()
+    yield running
+    running.remove()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def address(request, tmp_path):
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'journal.db'}"
+    return request.getfixturevalue("cluster").make_database(f"m{secrets.token_hex(6)}")
+
+
+@pytest.fixture
+def history(portfolio, tmp_path):
+    scenario = Scenario(seed=13, start="2021-01", months=13, applicants_per_month=600)
+    return portfolio.decide(portfolio, scenario, tmp_path / "history")
+
+
+def fill(address, history):
+    """The scoring API's own tables, with the same history in them."""
+    engine = create_engine(address)
+    upgrade(engine)
+    rows = history.table.to_dict("records")
+    empty = {column.name: "" for column in decisions.columns if column.name not in ("monitoring_hash",)}
+    numbers = {"score": 600, "latency_us": 1}
+    with engine.begin() as connection:
+        connection.execute(
+            decisions.insert(),
+            [
+                {**empty, **numbers, "sequence": place, **{name: row[name] for name in ("id", "model_digest", "pd", "decision")},
+                 "decided_at": row["decided_at"].isoformat(timespec="microseconds") + "Z"}
+                for place, row in enumerate(rows)
+            ],
+        )  # fmt: skip
+        connection.execute(
+            applicants.insert(),
+            [
+                {"decision_id": row["id"], "salt": "s", "reference": None,
+                 "applicant": json.dumps({name: None if row[name] != row[name] else row[name] for name in SCORED})}
+                for row in rows
+            ],
+        )  # fmt: skip
+        connection.execute(
+            monitoring_attributes.insert(),
+            [
+                {
+                    "decision_id": row["id"],
+                    "salt": "s",
+                    "attributes": json.dumps({"sex": row["sex"], "age": row["age"]}),
+                }
+                for row in rows
+            ],
+        )
+        connection.execute(
+            outcomes.insert(),
+            [
+                {"decision_id": row["decision_id"], "outcome": row["outcome"], "happened_on": row["recorded_at"].date(),
+                 "recorded_at": row["recorded_at"].isoformat(timespec="microseconds") + "Z"}
+                for row in history.known.to_dict("records")
+            ],
+        )  # fmt: skip
+    return engine
+
+
+def run(portfolio, folder, *overrides):
+    code = main(
+        [
+            "run",
+            *PERIOD,
+            f"bundles=[{portfolio.bundle.path}]",
+            f"reports.folder={folder}",
+            "reports.sample=0",
+            "windows.every=month",
+            *overrides,
+        ]
+    )
+    return code, [json.loads(path.read_text()) for path in folder.glob("*/verdict.json")]
+
+
+def test_the_journal_and_files_give_the_same_verdict(portfolio, history, address, tmp_path, monkeypatch):
+    fill(address, history).dispose()
+    monkeypatch.setenv("JOURNAL_URL", address)
+    code, from_journal = run(portfolio, tmp_path / "a")
+    files = [f"files.decisions={history.decisions}", f"files.outcomes={history.outcomes}"]
+    assert (code, from_journal) == run(portfolio, tmp_path / "b", *files)
+    (verdict,) = from_journal
+    assert verdict["maturity"]["realised"]["outcomes"] > 300
+    assert {row["attribute"] for row in verdict["fairness"]} == {"sex", "age"}
+
+
+def test_what_retention_erased_is_no_drift(portfolio, history, address, tmp_path, monkeypatch):
+    engine = fill(address, history)
+    erased = [name for name in history.table.id[-600:] if int(name[1:]) % 3 == 0]
+    with engine.begin() as connection:
+        connection.execute(delete(applicants).where(applicants.c.decision_id.in_(erased)))
+    engine.dispose()
+    monkeypatch.setenv("JOURNAL_URL", address)
+    code, (verdict,) = run(portfolio, tmp_path / "a")
+    assert (code, verdict["decisions"]) == (0, 600)
+    assert all(shift["missing"] < 0.9 for shift in verdict["shifts"])
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("sqlite:////nowhere/journal.db", "not there"),
+        ("postgresql://monitor:hunter2@127.0.0.1:1/journal", "cannot be read"),
+        ("mysql://monitor:hunter2@localhost/journal", "JOURNAL_URL must be"),
+    ],
+)
+def test_a_journal_that_is_away_is_one_line_without_secrets(portfolio, tmp_path, monkeypatch, capsys, address, said):
+    monkeypatch.setenv("JOURNAL_URL", address)
+    assert run(portfolio, tmp_path / "a") == (2, [])
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
+    assert "hunter2" not in error
+
+
+def test_a_database_that_is_no_journal_is_refused(portfolio, tmp_path, monkeypatch, capsys):
+    engine = create_engine(f"sqlite:///{tmp_path / 'other.db'}")
+    metadata.tables["erasures"].create(engine)
+    engine.dispose()
+    monkeypatch.setenv("JOURNAL_URL", f"sqlite:///{tmp_path / 'other.db'}")
+    assert run(portfolio, tmp_path / "a")[0] == 2
+    assert "decisions" in capsys.readouterr().err
+
+
+def test_the_monitor_needs_a_source(portfolio, tmp_path, monkeypatch, capsys):
+    monkeypatch.delenv("JOURNAL_URL", raising=False)
+    assert run(portfolio, tmp_path / "a")[0] == 2
+    assert "JOURNAL_URL" in capsys.readouterr().err
+
+
+def test_nothing_is_written_to_the_journal(portfolio, history, tmp_path, monkeypatch):
+    path = tmp_path / "journal.db"
+    fill(f"sqlite:///{path}", history).dispose()
+    monkeypatch.setenv("JOURNAL_URL", f"sqlite:///{path}")
+    before = path.read_bytes()
+    run(portfolio, tmp_path / "a")
+    assert path.read_bytes() == before
