@@ -71,7 +71,7 @@ def test_a_tail_cut_with_its_head_in_the_database_shows_by_the_volume(journal_of
     assert verified(journal_of_nine, volume) == [(8, None, "cut")]
 
 
-def test_retention_deletes_values_and_the_chain_still_verifies(journal_of_nine, volume, url):
+def test_retention_deletes_values_and_the_chain_still_verifies(journal_of_nine, volume):
     assert erase(journal_of_nine, datetime(2026, 4, 1, tzinfo=UTC), NOW) == 3
     assert verified(journal_of_nine, volume) == []
     with journal_of_nine.connect() as connection:
@@ -130,7 +130,7 @@ def test_a_replay_that_cannot_be_says_why(journal_of_nine):
     with journal_of_nine.connect() as connection:
         with pytest.raises(NotFoundError, match="d77"):
             replay(connection, "d77", "a" * 64, rescored(0.25))
-        with pytest.raises(InvalidRequestError, match="made by model a+, the bundle is b+"):
+        with pytest.raises(InvalidRequestError, match=r"made by model a+, the bundle is b+"):
             replay(connection, "d5", "b" * 64, rescored(0.25))
         with pytest.raises(InvalidRequestError, match="deleted"):
             replay(connection, "d1", "a" * 64, rescored(0.25))

@@ -45,7 +45,7 @@ def test_an_answer_is_kept_under_its_callers_key(using, url, entry):
     assert using(work, url) == (kept, None, None)
 
 
-def test_of_requests_with_one_key_one_is_recorded_whoever_asks(using, url, entry, volume):
+def test_of_requests_with_one_key_one_is_recorded_whoever_asks(using, url, entry):
     async def work(journal):
         async def rival(other):
             asked = [

@@ -29,6 +29,7 @@ from scoring_api.errors import (
 from scoring_api.handlers import decisions, health, inference, model, outcomes, pages, predict, prediction
 from scoring_api.journal import Journal
 from scoring_api.journal.database import DatabaseJournal
+from scoring_api.journal.engine import journal_url
 from scoring_api.journal.off import NoJournal
 from scoring_api.logs import refused
 from scoring_api.metrics import Metrics
@@ -36,7 +37,6 @@ from scoring_api.service import ScoringService
 from scoring_api.settings import Settings
 
 KEYS = "SCORING_API_KEYS"
-JOURNAL = "JOURNAL_URL"
 
 
 def create_app(settings: Settings, environment: Mapping[str, str] = os.environ) -> Edge:
@@ -79,7 +79,7 @@ def create_app(settings: Settings, environment: Mapping[str, str] = os.environ) 
 def _journal(settings: Settings, environment: Mapping[str, str]) -> Journal:
     if not settings.journal.keep:
         return NoJournal()
-    url = environment.get(JOURNAL) or f"sqlite:///{settings.journal.file}"
+    url = journal_url(environment, settings.journal.file)
     return DatabaseJournal(url, settings.journal.volume, settings.journal.spool_limit_bytes)
 
 

@@ -9,16 +9,18 @@ from pathlib import Path
 
 from scoring_api import access, logs, server, settings
 from scoring_api.errors import ServiceError, SettingsError
+from scoring_api.journal import commands as journal
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command."""
     chosen = _parser().parse_args(arguments)
     try:
-        chosen.run(chosen)
+        code = chosen.run(chosen)
     except ServiceError as error:
         print(f"scoring-api: {error}", file=sys.stderr)
         sys.exit(2)
+    sys.exit(code)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -36,6 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     key.add_argument("name")
     key.add_argument("roles", help=f"one or more of {', '.join(sorted(access.ROLES))}, joined by +")
     key.set_defaults(run=_key)
+    journal.register(commands.add_parser)
     return parser
 
 

@@ -73,6 +73,8 @@ class DatabaseJournal:
 
     async def find(self, decision_id: str) -> Mapping[str, Any] | None:
         """A decision as it was recorded."""
+        if "\0" in decision_id:  # which PostgreSQL cannot even be asked for
+            return None
         return await self._ask(lambda connection: reading.find(connection, decision_id))
 
     async def add_outcomes(self, outcomes: Sequence[Outcome]) -> Sequence[str]:

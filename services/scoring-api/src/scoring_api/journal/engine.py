@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,14 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from scoring_api.errors import SettingsError
 
+VARIABLE = "JOURNAL_URL"
 CONNECT_TIMEOUT_S = 2
 BUSY_TIMEOUT_MS = 2_000
+
+
+def journal_url(environment: Mapping[str, str], file: Path) -> str:
+    """JOURNAL_URL, else the SQLite file."""
+    return environment.get(VARIABLE) or f"sqlite:///{file}"
 
 
 def open_engine(address: str) -> Engine:
@@ -30,7 +37,7 @@ def open_engine(address: str) -> Engine:
             return _sqlite(url)
     except (ArgumentError, NoSuchModuleError):
         pass
-    raise SettingsError("JOURNAL_URL must be postgresql://user:password@host/database or sqlite:///file")
+    raise SettingsError(f"{VARIABLE} must be postgresql://user:password@host/database or sqlite:///file")
 
 
 def _postgresql(url: URL) -> Engine:

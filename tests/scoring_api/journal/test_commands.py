@@ -1,0 +1,71 @@
+import sqlite3
+
+import pytest
+
+from scoring_api.cli import main
+
+
+@pytest.fixture
+def scored(serve, bundle, tmp_path, monkeypatch):
+    """Ids of three decisions of a running service, and the settings that find its journal."""
+    file, volume = tmp_path / "journal.sqlite", tmp_path / "volume"
+    monkeypatch.delenv("JOURNAL_URL", raising=False)
+    client = serve(journal={"file": file, "volume": volume})
+    applicants = [dict(applicant) for applicant in bundle.golden.applicants[:3]]
+    results = client.post("/v1/score", json=applicants).json()["results"]
+    return [one["id"] for one in results], [f"journal.file={file}", f"journal.volume={volume}"], file
+
+
+def run(capsys, *arguments):
+    with pytest.raises(SystemExit) as ended:
+        main([*arguments])
+    told = capsys.readouterr()
+    return ended.value.code, (told.out + told.err).strip()
+
+
+def test_a_service_that_was_not_tampered_with_verifies_and_replays_to_the_bit(scored, bundle, capsys):
+    ids, where, _ = scored
+    assert run(capsys, "verify", *where) == (0, "3 decisions of 1 writers read, 0 breaks")
+    for name in ids:
+        code, told = run(capsys, "replay", name, f"bundle={bundle.path}", *where)
+        assert (code, told.endswith("bit-equal")) == (0, True)
+
+
+def test_a_changed_decision_is_named_by_both_commands(scored, bundle, capsys):
+    ids, where, file = scored
+    with sqlite3.connect(file) as database:
+        database.execute("update decisions set pd = pd / 2 where id = ?", [ids[1]])
+    code, told = run(capsys, "verify", *where)
+    assert code == 1
+    assert told.startswith(f"decision {ids[1]} is changed")
+    code, told = run(capsys, "replay", ids[1], f"bundle={bundle.path}", *where)
+    assert code == 1
+    assert "PD differs" in told
+
+
+def test_after_retention_the_chain_verifies_and_a_replay_says_why_it_cannot(scored, bundle, capsys):
+    ids, where, file = scored
+    assert run(capsys, "retention", "--before", "2020-01-01", *where) == (
+        0,
+        "values of 0 applicants decided before 2020-01-01 deleted",
+    )
+    assert run(capsys, "verify", *where)[0] == 0
+    assert run(capsys, "retention", "--before", "2999-01-01", *where)[0] == 2
+    with sqlite3.connect(file) as database:
+        database.execute("delete from applicants")
+    code, told = run(capsys, "replay", ids[0], f"bundle={bundle.path}", *where)
+    assert (code, "deleted" in told) == (2, True)
+
+
+def test_migrate_says_what_it_did(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("JOURNAL_URL", f"sqlite:///{tmp_path / 'new.db'}")
+    assert run(capsys, "migrate") == (0, "the journal's tables are now of revision 0001")
+    assert run(capsys, "migrate") == (0, "the journal's tables are already of revision 0001")
+
+
+def test_a_journal_that_is_away_is_one_line(capsys, monkeypatch):
+    monkeypatch.setenv("JOURNAL_URL", "postgresql://u:secret@127.0.0.1:1/none")
+    code, told = run(capsys, "verify")
+    assert code == 2
+    assert "check JOURNAL_URL" in told
+    assert "secret" not in told
