@@ -12,6 +12,7 @@ from pulumi import Output, ResourceOptions
 
 from credit_infra.cluster_config import ClusterConfig
 from credit_infra.constants import ADDONS_AFTER_NODES, ADDONS_BEFORE_NODES, KUBERNETES_VERSION, SCORING_PORT
+from credit_infra.errors import answered
 from credit_infra.network import Network
 from credit_infra.network_config import NetworkConfig
 from credit_infra.nodes import Nodes
@@ -57,7 +58,9 @@ class Cluster(pulumi.ComponentResource):
         group = self._log_group(config.log_days, logs_key_arn)
         cluster = self._control_plane(config, addresses, network, key_arn, group)
         self.cluster_name = cluster.name
-        self.security_group_id = cluster.vpc_config.apply(lambda vpc: vpc.cluster_security_group_id or "")
+        self.security_group_id = cluster.vpc_config.apply(
+            lambda vpc: answered(vpc.cluster_security_group_id, "security group of the cluster")
+        )
         self.kubeconfig = self._kubeconfig(cluster)
         self._let_in(network.load_balancer_security_group_id)
         self._access(config, ci_role_arns)

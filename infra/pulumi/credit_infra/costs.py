@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 from credit_infra.errors import DocumentError
 from credit_infra.recording import PROJECT_ROOT, Recorded, Recording

@@ -10,6 +10,7 @@ from pulumi import Output, ResourceOptions
 from pydantic import Field
 
 from credit_infra.constants import POSTGRES_PORT, POSTGRES_VERSION
+from credit_infra.errors import answered
 from credit_infra.model import StackPart
 from credit_infra.permissions import trust_service
 from credit_infra.place import Place
@@ -102,7 +103,9 @@ class Database(pulumi.ComponentResource):
         )
         self.address = instance.address
         self.instance_id = instance.identifier
-        self.master_secret_arn = instance.master_user_secrets.apply(lambda secrets: secrets[0].secret_arn or "")
+        self.master_secret_arn = instance.master_user_secrets.apply(
+            lambda secrets: answered(secrets[0].secret_arn, "secret of the database's master")
+        )
         self.register_outputs({"address": self.address})
 
     def exports(self) -> dict[str, pulumi.Input[Any]]:

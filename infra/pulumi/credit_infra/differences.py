@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 from credit_infra.recording import PROJECT_ROOT, Recording
 

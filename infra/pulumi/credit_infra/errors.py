@@ -2,6 +2,7 @@
 
 InfraError
 ├── ConfigError    a Pulumi.<stack>.yaml that nobody should apply
+├── AnswerError    a cloud that did not say what it always says
 ├── InstallError   an Argo CD manifest that cannot be read or is another one
 └── DocumentError  a generated page or its marker that is missing
 """
@@ -21,5 +22,16 @@ class InstallError(InfraError, pulumi.RunError):
     """An Argo CD manifest that cannot be read, or is not the pinned one."""
 
 
+class AnswerError(InfraError, pulumi.RunError):
+    """A cloud that did not say what it always says."""
+
+
 class DocumentError(InfraError):
     """A page that cannot be generated because a marker or a price is missing."""
+
+
+def answered(value: str | None, what: str) -> str:
+    """What the cloud answers and its types call optional; an empty one must not reach another resource."""
+    if not value:
+        raise AnswerError(f"AWS gave no {what}: look at the resource in its console, then run `pulumi refresh`")
+    return value

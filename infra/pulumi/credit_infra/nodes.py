@@ -10,6 +10,7 @@ from pulumi import Output, ResourceOptions
 
 from credit_infra.cluster_config import NodeGroupConfig
 from credit_infra.constants import KUBERNETES_VERSION
+from credit_infra.errors import answered
 from credit_infra.permissions import trust_service
 from credit_infra.place import Place
 from credit_infra.roles import Roles
@@ -50,7 +51,7 @@ class Nodes(pulumi.ComponentResource):
             template = self._template(group, key_arn)
             made = self._group(group, cluster_name, role, rights, subnet_ids, template)
             self.autoscaling_groups[group.name] = made.resources.apply(
-                lambda parts: (parts[0].autoscaling_groups or [])[0].name or ""
+                lambda parts: answered((parts[0].autoscaling_groups or [])[0].name, "autoscaling group of the nodes")
             )
         self.register_outputs({})
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pulumi
-import yaml  # type: ignore[import-untyped]
+import yaml
 from pulumi.runtime import mocks, rpc, set_all_config, settings
 
 from credit_infra.constants import PROJECT
@@ -67,7 +67,8 @@ class Cloud(mocks.Mocks):
         """The inputs again, with an id and an ARN that name the resource, and what only the cloud knows."""
         kind = args.typ.split(":")[-1]
         state: dict[str, Any] = {"name": f"{args.name}-0123456", "arn": f"arn:aws:mock:{kind}/{args.name}"}
-        return f"{kind}/{args.name}", state | ANSWERS.get(kind, {}) | args.inputs
+        answers = {key: _joined(args.inputs.get(key), answer) for key, answer in ANSWERS.get(kind, {}).items()}
+        return f"{kind}/{args.name}", state | args.inputs | answers
 
     def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]] | None]:
         """The program asks the cloud nothing, so that a preview needs no rights in it."""
@@ -87,6 +88,10 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "Workspace": {"prometheusEndpoint": "https://metrics.example/", "endpoint": "grafana.example"},
     "Repository": {"repositoryUrl": "registry.example/image"},
 }
+
+
+def _joined(asked: Any, answer: Any) -> Any:
+    return {**asked, **answer} if isinstance(asked, dict) and isinstance(answer, dict) else answer
 
 
 class Monitor(mocks.MockMonitor):
@@ -119,7 +124,7 @@ def _key(urn: str) -> str:
     return f"{types.split('$')[-1]} {name}"
 
 
-def record(stack: str, program: Callable[[], None] | None = None, *, preview: bool = False) -> Recording:
+def record(stack: str, program: Callable[[], object] | None = None, *, preview: bool = False) -> Recording:
     """Run the program, or another one, as `stack`; with `preview`, ids are unknown as before the first `up`."""
     config = yaml.safe_load((PROJECT_ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
     config[f"{PROJECT}:gitops"]["manifest"] = str(PROJECT_ROOT / "recorded-manifest.yaml")
@@ -131,7 +136,7 @@ def run_main() -> None:
     runpy.run_path(str(PROJECT_ROOT / "__main__.py"), run_name="__main__")
 
 
-def record_with(stack: str, config: Mapping[str, Any], program: Callable[[], None], *, preview: bool) -> Recording:
+def record_with(stack: str, config: Mapping[str, Any], program: Callable[[], object], *, preview: bool) -> Recording:
     """Run `program` with this configuration; an error of the program is raised here."""
     recording = Recording(stack)
     # A stack that ran before in this process would stay the root of this one.

@@ -1,0 +1,86 @@
+"""What `environments/` and `charts/` take for granted is what the program makes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+import yaml
+from credit_infra import constants
+from credit_infra.argocd_install import REPOSITORY_ROOT
+from credit_infra.recording import Recording
+from stacks import CLOUD_STACKS
+
+ENVIRONMENTS = REPOSITORY_ROOT / "environments"
+CHARTS = REPOSITORY_ROOT / "charts"
+
+
+def settings(stack: str, app: str) -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load((ENVIRONMENTS / stack / f"{app}.yaml").read_text())
+    return loaded
+
+
+def cidrs(recording: Recording, tier: str) -> list[str]:
+    subnets = recording.of("aws:ec2/subnet:Subnet")
+    return sorted(entry.inputs["cidrBlock"] for entry in subnets if entry.name.startswith(f"{tier}-"))
+
+
+def test_environments_are_the_cloud_stacks() -> None:
+    assert {path.name for path in ENVIRONMENTS.iterdir() if path.is_dir()} == set(constants.ENVIRONMENTS)
+
+
+@pytest.mark.parametrize("stack", CLOUD_STACKS)
+def test_the_namespace_is_there(recordings: Mapping[str, Recording], stack: str) -> None:
+    facts = settings(stack, "environment")
+    namespaces = {entry.name for entry in recordings[stack].of("kubernetes:core/v1:Namespace")}
+    assert facts["namespace"] in namespaces
+    assert facts["name"] == stack
+
+
+@pytest.mark.parametrize("stack", CLOUD_STACKS)
+def test_images_come_from_this_accounts_registry(recordings: Mapping[str, Recording], stack: str) -> None:
+    registry = settings(stack, "scoring-api")["cluster"]["registry"]
+    account, _, rest = registry.partition(".")
+    provider = recordings[stack].one("pulumi:providers:aws", "aws").inputs
+    assert provider["allowedAccountIds"] == f'["{account}"]'
+    assert rest == f"dkr.ecr.{provider['region']}.amazonaws.com/"
+
+
+@pytest.mark.parametrize("stack", CLOUD_STACKS)
+def test_network_policies_name_the_subnets_that_are_made(recordings: Mapping[str, Recording], stack: str) -> None:
+    service = settings(stack, "scoring-api")
+    assert sorted(service["clients"]) == cidrs(recordings[stack], "public")
+    assert sorted(service["database"]["cidrs"]) == cidrs(recordings[stack], "intra")
+    assert sorted(settings(stack, "tracking")["database"]["cidrs"]) == cidrs(recordings[stack], "intra")
+
+
+@pytest.mark.parametrize("stack", CLOUD_STACKS)
+def test_artefacts_go_to_the_bucket_that_is_made(recordings: Mapping[str, Recording], stack: str) -> None:
+    bucket = settings(stack, "tracking")["artifacts"]["bucket"].removeprefix("s3://").split("/")[0]
+    assert bucket == recordings[stack].outputs["buckets"]["models"]
+
+
+def test_every_secret_that_a_chart_names_is_filled() -> None:
+    text = "\n".join(path.read_text() for path in CHARTS.glob("*/templates/*"))
+    named = set(re.findall(r"secret(?:Key)?Ref: \{name: ([a-z-]+)", text))
+    assert named
+    assert named <= set(constants.KIND_SECRETS)
+
+
+def test_every_chart_of_ours_has_an_image_repository() -> None:
+    values = {path.parent.name: yaml.safe_load(path.read_text()) for path in CHARTS.glob("*/values.yaml")}
+    ours = {name for name, document in values.items() if document and "image" in document}
+    assert ours <= set(constants.IMAGES)
+
+
+def test_the_load_balancer_reaches_the_port_that_the_service_listens_on() -> None:
+    values = yaml.safe_load((CHARTS / "scoring-api" / "values.yaml").read_text())
+    assert values["config"]["port"] == constants.SCORING_PORT
+
+
+def test_postgres_has_one_major_everywhere() -> None:
+    image = re.search(r"image: postgres:(\d+)", (CHARTS / "postgres" / "templates" / "statefulset.yaml").read_text())
+    assert image is not None
+    assert image.group(1) == constants.POSTGRES_VERSION

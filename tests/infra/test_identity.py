@@ -1,0 +1,111 @@
+"""Least rights: what each workload and each job of CI may do, and that nobody may do everything."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from credit_infra.constants import APPS
+from credit_infra.recording import Recorded, Recording
+from stacks import statements
+
+POLICY = "aws:iam/rolePolicy:RolePolicy"
+ROLE = "aws:iam/role:Role"
+CI_ROLES = {"staging": {"build", "infra-preview", "infra-up"}, "production": {"infra-preview", "infra-up"}}
+
+
+def rights(cloud: Recording, name: str) -> dict[str, dict[str, Any]]:
+    return {statement["Sid"]: statement for statement in statements(cloud.one(POLICY, name))}
+
+
+def trust(role: Recorded) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads(role.inputs["assumeRolePolicy"])["Statement"][0]
+    return loaded
+
+
+def test_nobody_may_do_everything(cloud: Recording) -> None:
+    policies = [*cloud.of(POLICY), *cloud.of("aws:iam/policy:Policy")]
+    allowed = [(entry.name, one) for entry in policies for one in statements(entry) if one["Effect"] == "Allow"]
+    assert len(allowed) > 30
+    assert [name for name, one in allowed if "*" in one["Action"]] == []
+    assert [name for name, one in allowed if "iam:*" in one["Action"]] == []
+
+
+def test_there_is_no_user_and_no_key(cloud: Recording) -> None:
+    kinds = {entry.type.split(":")[-1] for entry in cloud.resources}
+    assert not kinds & {"User", "AccessKey", "UserPolicy", "UserLoginProfile"}
+
+
+def test_every_role_but_those_of_ci_is_bounded(cloud: Recording) -> None:
+    free = {entry.name for entry in cloud.of(ROLE) if not entry.inputs.get("permissionsBoundary")}
+    assert free == CI_ROLES[cloud.stack]
+
+
+def test_applications_have_the_identity_of_their_service_account(cloud: Recording) -> None:
+    associations = {
+        entry.name: entry.inputs for entry in cloud.of("aws:eks/podIdentityAssociation:PodIdentityAssociation")
+    }
+    for app in APPS:
+        assert associations[app]["namespace"] == cloud.stack
+        assert associations[app]["serviceAccount"] == app
+        assert trust(cloud.one(ROLE, app))["Principal"] == {"Service": "pods.eks.amazonaws.com"}
+
+
+def test_the_service_adds_decisions_and_cannot_read_or_change_them(cloud: Recording) -> None:
+    held = rights(cloud, "scoring-api")
+    assert held["AppendDecisions"]["Action"] == ["s3:PutObject"]
+    assert held["AppendDecisions"]["Resource"] == ["arn:aws:mock:Bucket/archive/*"]
+    assert {action.split(":")[0] for one in held.values() for action in one["Action"]} == {"s3", "kms"}
+
+
+def test_the_operator_reads_this_environments_secrets_only(cloud: Recording) -> None:
+    read = rights(cloud, "external-secrets")["ReadSecrets"]
+    assert set(read["Action"]) == {"secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"}
+    assert "*" not in read["Resource"]
+    assert len(read["Resource"]) == 4
+
+
+@pytest.mark.parametrize("workload", ["cluster-autoscaler", "load-balancer-controller"])
+def test_what_changes_machines_is_held_to_this_cluster(cloud: Recording, workload: str) -> None:
+    for one in rights(cloud, workload).values():
+        reads = all(action.split(":")[1].startswith(("Describe", "List")) for action in one["Action"])
+        assert reads or json.dumps(one["Condition"]).count(f"credit-{cloud.stack}-cluster") or one["Sid"] == "TagNew"
+
+
+def test_jobs_come_from_our_repository_and_their_environment(cloud: Recording) -> None:
+    subjects = {
+        "build": "repo:example/credit-platform:ref:refs/heads/main",
+        "infra-preview": f"repo:example/credit-platform:environment:{cloud.stack}-preview",
+        "infra-up": f"repo:example/credit-platform:environment:{cloud.stack}",
+    }
+    for name in CI_ROLES[cloud.stack]:
+        claims = trust(cloud.one(ROLE, name))["Condition"]
+        assert set(claims) == {"StringEquals"}
+        assert claims["StringEquals"]["token.actions.githubusercontent.com:sub"] == subjects[name]
+        assert claims["StringEquals"]["token.actions.githubusercontent.com:aud"] == "sts.amazonaws.com"
+
+
+def test_builds_push_images_and_do_nothing_else(recordings: Mapping[str, Recording]) -> None:
+    held = rights(recordings["staging"], "build")
+    assert all(action.startswith("ecr:") for one in held.values() for action in one["Action"])
+    assert len(held["Push"]["Resource"]) == 5
+    assert "ecr:BatchDeleteImage" not in held["Push"]["Action"]
+
+
+def test_a_preview_reads_the_state_and_changes_nothing(cloud: Recording) -> None:
+    actions = {action for one in rights(cloud, "infra-preview").values() for action in one["Action"]}
+    assert actions == {"s3:ListBucket", "s3:GetObject", "kms:Decrypt", "eks:DescribeCluster"}
+
+
+def test_ci_makes_bounded_roles_and_cannot_widen_its_own(cloud: Recording) -> None:
+    held = rights(cloud, "infra-up")
+    boundary = held["WriteRoles"]["Condition"]["StringEquals"]["iam:PermissionsBoundary"]
+    assert boundary.endswith(f":policy/credit-{cloud.stack}-boundary")
+    assert held["NotOwnRoles"]["Effect"] == "Deny"
+    names = {resource.rpartition("/")[2] for resource in held["NotOwnRoles"]["Resource"]}
+    assert names == {f"credit-{cloud.stack}-{name}" for name in ("boundary", "build", "infra-preview", "infra-up")}
+    writers = {"iam:CreateRole", "iam:PutRolePolicy", "iam:AttachRolePolicy"}
+    allowed = [sid for sid, one in held.items() if one["Effect"] == "Allow" and writers & set(one["Action"])]
+    assert allowed == ["WriteRoles"]
