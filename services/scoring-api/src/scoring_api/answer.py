@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -16,7 +16,7 @@ from scoring_api.scoring import Scores
 Reasons = Sequence[Sequence[Reason]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Answer:
     """n results and what computed them; `reasons` are empty for applicants that were not explained."""
 
@@ -28,16 +28,15 @@ class Answer:
 
     def ids(self) -> list[str]:
         """The decision's id of each applicant."""
-        return [f"{self.request_id}-{row}" for row in range(len(self.scores))]
+        return [f"{self.request_id}-{row}" for row in range(len(self.reasons))]
 
     def head(self) -> dict[str, Any]:
         """What is said once."""
-        bundle = self.model.bundle
         return {
             "request_id": self.request_id,
             "model_tag": self.model.tag,
-            "model_digest": bundle.digest,
-            "policy_version": bundle.policy.version,
+            "model_digest": self.model.bundle.digest,
+            "policy_version": self.model.bundle.policy.version,
             "fields_not_scored": self.batch.not_scored,
         }
 
@@ -46,7 +45,7 @@ class Answer:
         scores = self.scores
         told = zip(self.ids(), scores.pd, scores.score, scores.decision, scores.band, self.reasons, strict=True)
         return [
-            {"id": i, "pd": pd, "score": score, "decision": decision, "band": band, "reasons": list(map(asdict, why))}
+            {"id": i, "pd": pd, "score": score, "decision": decision, "band": band, "reasons": why}
             for i, pd, score, decision, band, why in told
         ]
 
@@ -59,10 +58,14 @@ class Answer:
             "score": scores.score,
             "decision": scores.decision,
             "band": scores.band,
-            "reasons": [list(map(asdict, why)) for why in self.reasons],
+            "reasons": self.reasons,
         }
 
     def json(self) -> bytes:
-        """The whole as JSON."""
-        told = {"columns": self.columns()} if self.batch.form == "columns" else {"results": self.results()}
-        return orjson.dumps({**self.head(), **told})
+        """The whole as JSON; orjson knows what a reason is."""
+        told = self.head()
+        if self.batch.form == "columns":
+            told["columns"] = self.columns()
+        else:
+            told["results"] = self.results()
+        return orjson.dumps(told)

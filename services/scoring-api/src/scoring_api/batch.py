@@ -12,7 +12,7 @@ Form = Literal["one", "list", "columns"]
 Rows = list[dict[str, Any]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Batch:
     """n checked applicants.
 

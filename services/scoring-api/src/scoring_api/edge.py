@@ -118,15 +118,17 @@ class Edge:
     async def _body(self, headers: Headers, receive: Receive) -> bytes:
         at_most = self._limits.max_body_bytes
         _check_length(headers, at_most)
-        limited = _limited(receive, at_most)
-        message = await limited()
-        if not message["more_body"]:
-            whole: bytes = message["body"]
-            return whole
-        parts = [message["body"]]
-        while message["more_body"]:
-            message = await limited()
+        parts: list[bytes] = []
+        size, more = 0, True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise ClientGone
             parts.append(message["body"])
+            size += len(message["body"])
+            if size > at_most:
+                raise _too_large(at_most)
+            more = message["more_body"]
         return b"".join(parts)
 
     async def _behind(self, scope: Scope, receive: Receive, send: Send, request_id: str, started: float) -> int:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from credit_contract.applicant import Encoded
-from credit_contract.policy import DECISIONS, Decision, Policy
+from credit_contract.policy import DECISIONS, Decision
 from scoring_api.model import ServedModel
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Scores:
     """n applicants' results, column by column; `pd` is exact: the float32 of the graph, widened."""
 
@@ -29,7 +29,8 @@ def score(model: ServedModel, applicants: Encoded) -> Scores:
     pd = model.pd(applicants)
     policy = model.bundle.policy
     if len(pd) == 1:  # numpy's fixed cost is ten times the work for one
-        return _score_one(policy, float(pd[0]))
+        one = float(pd[0])
+        return Scores([one], [policy.score(one)], [policy.decide(one)], [policy.band(one)])
     borders = [band.pd_below for band in policy.bands[:-1]]
     names = [band.name for band in policy.bands]
     return Scores(
@@ -38,7 +39,3 @@ def score(model: ServedModel, applicants: Encoded) -> Scores:
         decision=[DECISIONS[position] for position in policy.decisions(pd).tolist()],
         band=[names[position] for position in np.searchsorted(borders, pd, side="right").tolist()],
     )
-
-
-def _score_one(policy: Policy, pd: float) -> Scores:
-    return Scores([pd], [policy.score(pd)], [policy.decide(pd)], [policy.band(pd)])

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import perf_counter
-from typing import TypeVar
 
 import numpy as np
 
@@ -25,8 +24,7 @@ from scoring_api.reasons import Reason
 from scoring_api.serving import Serving
 from scoring_api.settings import Settings
 
-T = TypeVar("T")
-
+# Above these a batch takes more than about a millisecond and goes to a thread: short requests must not wait for it.
 INLINE = 256
 INLINE_REASONS = 16
 
@@ -160,14 +158,20 @@ class ScoringService:
     async def _scored(self, serving: Serving, batch: Batch, ask: Ask) -> Answer:
         metrics = self._metrics
         start = perf_counter()
-        scores = await _run(len(batch) <= INLINE, lambda: scoring.score(serving.model, batch.encoded))
+        if len(batch) <= INLINE:
+            scores = scoring.score(serving.model, batch.encoded)
+        else:
+            scores = await asyncio.to_thread(scoring.score, serving.model, batch.encoded)
         scored = perf_counter()
         metrics.took("model", scored - start)
         told = [row for row, decision in enumerate(scores.decision) if ask.explain or decision != "approve"]
         reasons: list[Sequence[Reason]] = [()] * len(scores)
         if told:
             applicants = batch.encoded if len(told) == len(batch) else batch.encoded[np.array(told)]
-            found = await _run(len(told) <= INLINE_REASONS, lambda: serving.explainer.reasons(applicants))
+            if len(told) <= INLINE_REASONS:
+                found = serving.explainer.reasons(applicants)
+            else:
+                found = await asyncio.to_thread(serving.explainer.reasons, applicants)
             for row, why in zip(told, found, strict=True):
                 reasons[row] = why
             metrics.took("reasons", perf_counter() - scored)
@@ -218,8 +222,3 @@ class ScoringService:
             image_digest=self._settings.image_digest,
             commit=bundle.manifest.commit,
         )
-
-
-async def _run(inline: bool, work: Callable[[], T]) -> T:
-    """Short work here; long work in a thread, so that short requests do not wait for it."""
-    return work() if inline else await asyncio.to_thread(work)

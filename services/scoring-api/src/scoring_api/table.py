@@ -44,7 +44,7 @@ def write_csv(answer: Answer) -> bytes:
     writer.writerow([*RESULT, "model_tag", "model_digest"])
     model = (answer.model.tag, answer.model.bundle.digest)
     for row, result in enumerate(answer.results()):
-        reasons = [reason["text"] for reason in result.pop("reasons")]
+        reasons = [reason.text for reason in result.pop("reasons")]
         writer.writerow([row, *result.values(), *reasons, *[""] * (MOST - len(reasons)), *model])
     return out.getvalue().encode()
 

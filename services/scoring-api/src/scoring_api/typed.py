@@ -51,10 +51,9 @@ class Layout:
         return Encoded(numbers.reshape(len(rows), self.width), self._codes(rows))
 
     def _codes(self, rows: list[Row]) -> npt.NDArray[np.int64]:
-        codes = np.empty((len(rows), len(self.categories)), dtype=np.int64)
-        for column, (place, code) in enumerate(self.categories):
-            codes[:, column] = [code[row[place]] for row in rows]
-        return codes
+        codes = [code[row[place]] for row in rows for place, code in self.categories]
+        packed = struct.pack(f"{len(codes)}q", *codes)
+        return np.frombuffer(packed, dtype=np.int64).reshape(len(rows), len(self.categories))
 
     def not_scored(self, rows: list[Row]) -> tuple[str, ...]:
         """Names of fields that somebody sent and the model does not use."""
