@@ -8,6 +8,9 @@ import yaml
 from .rendering import CHARTS, ENVIRONMENTS, ROOT, Object, containers, name, pod_template, render, targets
 
 DIGEST = r"^sha256:[0-9a-f]{64}$"
+# Where files go is a bucket in the cloud and a volume on kind.
+PLACES = ("--artifacts-destination=", "reports.folder=")
+VOLUMES = {"artifacts", "reports"}
 ENVIRONMENT_FACTS = ["name", "cluster", "namespace", "sync", "frozen"]
 
 
@@ -77,7 +80,9 @@ def flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("file", ["model.yaml", "scoring-api.image.yaml", "tracking.image.yaml"])
+@pytest.mark.parametrize(
+    "file", ["model.yaml", "scoring-api.image.yaml", "drift-monitor.image.yaml", "tracking.image.yaml"]
+)
 def test_what_production_runs_was_in_staging(file: str) -> None:
     (production,) = read(f"environments/production/{file}").values()
     path = f"environments/staging/{file}"
@@ -103,23 +108,24 @@ def test_kind_differs_from_the_cloud_only_as_listed(target: Any) -> None:
     )
     on_kind = {name(found): found for found in map(without_listed_differences, render(target))}
     in_cloud = {name(found): found for found in map(without_listed_differences, render(cloud))}
-    only = {"Ingress/scoring-api", "PersistentVolumeClaim/tracking"}
+    only = {"Ingress/scoring-api", "PersistentVolumeClaim/tracking", "PersistentVolumeClaim/drift-monitor"}
     assert on_kind.keys() ^ in_cloud.keys() <= only
     for key in on_kind.keys() & in_cloud.keys():
         assert on_kind[key] == in_cloud[key]
 
 
 def without_listed_differences(found: Object) -> Object:
-    """The object without what kind may have otherwise: how images are pinned, node ports, volumes for buckets."""
+    """The object without what kind may have otherwise: image pins, node ports, volumes for buckets."""
     found = copy.deepcopy(found)
     spec = found.get("spec", {})
     if found["kind"] in {"Deployment", "StatefulSet", "Job", "CronJob"}:
         template = pod_template(found)
         for container in containers(template):
             container["image"] = container["image"].split("@")[0].rpartition("/")[2]
-            container["args"] = [argument for argument in container.get("args", []) if "artifacts" not in argument]
-            container["volumeMounts"] = [m for m in container.get("volumeMounts", []) if m["name"] != "artifacts"]
-        template["spec"]["volumes"] = [v for v in template["spec"].get("volumes", []) if v["name"] != "artifacts"]
+            container["args"] = [argument for argument in container.get("args", []) if not argument.startswith(PLACES)]
+            container["volumeMounts"] = [m for m in container.get("volumeMounts", []) if m["name"] not in VOLUMES]
+        template["spec"].pop("nodeSelector", None)
+        template["spec"]["volumes"] = [v for v in template["spec"].get("volumes", []) if v["name"] not in VOLUMES]
     if found["kind"] == "Service":
         spec.pop("type", None)
         for port in spec["ports"]:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from .network import Endpoint, reaches
-from .rendering import ENVIRONMENTS, containers, pod_template, render, targets
+from .rendering import ENVIRONMENTS, WORKLOADS, containers, pod_template, render, targets
 
 LOAD_BALANCER = {"staging": "10.20.33.7", "production": "10.30.33.7"}
 DATABASE = {"staging": "10.20.49.9", "production": "10.30.49.9"}
@@ -25,7 +25,18 @@ ALLOWED = {
     ("tracking/server", "postgres/server", 5432),
     ("tracking/server", "database", 5432),
     ("tracking/server", "dns", 53),
+    ("drift-monitor/server", "postgres/server", 5432),
+    ("drift-monitor/server", "database", 5432),
+    ("drift-monitor/server", "dns", 53),
+    ("drift-monitor/server", "internet", 443),
+    ("drift-monitor/retrain", "postgres/server", 5432),
+    ("drift-monitor/retrain", "tracking/server", 5000),
+    ("drift-monitor/retrain", "database", 5432),
+    ("drift-monitor/retrain", "dns", 53),
+    ("drift-monitor/retrain", "internet", 443),
+    ("tracking/server", "internet", 443),
     ("load-balancer", "scoring-api/server", 8000),
+    ("prometheus", "drift-monitor/server", 8090),
     ("prometheus", "scoring-api/server", 8000),
 }
 
@@ -39,7 +50,7 @@ def outsiders(environment: str) -> list[Endpoint]:
         Endpoint("stranger", environment, {"app.kubernetes.io/name": "stranger"}),
         Endpoint("load-balancer", address=LOAD_BALANCER[environment]),
         Endpoint("database", address=DATABASE[environment], ports={"postgres": 5432}),
-        Endpoint("internet", address="203.0.113.5", ports={"smtp": 25}),
+        Endpoint("internet", address="203.0.113.5", ports={"https": 443, "smtp": 25}),
     ]
 
 
@@ -47,7 +58,7 @@ def pods(environment: str) -> list[Endpoint]:
     found = []
     for target in targets():
         if target.environment == environment and target.kind:
-            for workload in (item for item in render(target) if item["kind"] in {"Deployment", "StatefulSet", "Job"}):
+            for workload in (item for item in render(target) if item["kind"] in WORKLOADS):
                 template = pod_template(workload)
                 labels = template["metadata"]["labels"]
                 ports = {

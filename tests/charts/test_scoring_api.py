@@ -1,32 +1,15 @@
-"""The chart agrees with the service that it runs."""
+"""The scoring API's chart agrees with itself and with how the service stops and starts."""
 
 import yaml
 
-import scoring_api.settings
-
 from .rendering import CHARTS, Object, pod_template, render, targets
 
-CHART = yaml.safe_load((CHARTS / "scoring-api/Chart.yaml").read_text())
 VALUES = yaml.safe_load((CHARTS / "scoring-api/values.yaml").read_text())
 
 
 def deployment() -> Object:
     target = next(target for target in targets() if target.application == "scoring-api")
     return next(found for found in render(target) if found["kind"] == "Deployment")
-
-
-def test_config_is_the_settings_file_in_the_settings_order() -> None:
-    from_chart = {key.strip() for key in CHART["annotations"]["settings-from-chart"].split(",")}
-    known = [key for key in scoring_api.settings.Settings.model_fields if key not in from_chart]
-    given = list(VALUES["config"])
-    assert given == [key for key in known if key in given]
-    assert [key for key in known if key not in given] == ["keys_file"]
-    scoring_api.settings.Settings.model_validate(VALUES["config"])
-
-
-def test_the_port_is_the_one_that_the_service_listens_on() -> None:
-    (container,) = pod_template(deployment())["spec"]["containers"]
-    assert container["ports"] == [{"name": "http", "containerPort": VALUES["config"]["port"]}]
 
 
 def test_the_journal_spools_to_a_volume_that_holds_it() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,10 @@ from credit_contract.bundle import read_bundle
 from credit_delivery.programs import run
 
 KEPT = Path("var/kind/models")
-CANDIDATE = Path("var/bundles")
+TRAINING = Path("var/kind/training")
+"""Training's own folder here, so that a person's candidate stays what it was."""
+
+TRAIN = str(Path(sys.executable).with_name("credit-train"))
 SEEDS = (1, 2)
 
 
@@ -44,7 +48,8 @@ def ready(say: Callable[[str], None]) -> list[Model]:
 
 
 def _train(dataset: str, seed: int, destination: Path) -> None:
-    short = ["versions=[v2]", "algorithms=[network]", "register_candidate=false", "proof.latency_calls=0"]
-    run(["credit-train", "run", f"dataset={dataset}", f"seed={seed}", *short])
+    short = ["versions=[v2]", "register_candidate=false", "proof.latency_calls=0", "proof.quantise=false"]
+    home = {"CREDIT_HOME": str(TRAINING)}
+    run([TRAIN, "run", f"dataset={dataset}", f"seed={seed}", *short], environment=home)
     destination.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copytree(CANDIDATE / dataset / "candidate", destination)
+    shutil.copytree(TRAINING / "bundles" / dataset / "candidate", destination)
