@@ -8,8 +8,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import torch
-from scipy.optimize import minimize
 from torch import Tensor, nn
+
+from credit_contract import metrics
 
 SMALLEST_SLOPE = 1e-3
 
@@ -34,15 +35,5 @@ def fit_calibration(
     logits: npt.NDArray[np.float64], outcome: npt.NDArray[np.int8], weight: npt.NDArray[np.float64]
 ) -> Calibration:
     """The slope and intercept with the least weighted log-loss of outcomes [n] given logits [n]."""
-    share = weight / weight.sum()
-
-    def loss(parameters: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
-        shifted = parameters[0] * logits + parameters[1]
-        error = share * (1.0 / (1.0 + np.exp(-shifted)) - outcome)
-        value = float(share @ (np.logaddexp(0.0, shifted) - outcome * shifted))
-        return value, np.array([error @ logits, error.sum()])
-
-    found = minimize(
-        loss, np.array([1.0, 0.0]), jac=True, method="L-BFGS-B", bounds=[(SMALLEST_SLOPE, None), (None, None)]
-    )
-    return Calibration(float(found.x[0]), float(found.x[1]))
+    slope, intercept = metrics.calibration_line(outcome, 1.0 / (1.0 + np.exp(-logits)), weight)
+    return Calibration(max(slope, SMALLEST_SLOPE), intercept)

@@ -1,4 +1,4 @@
-"""Fitting the network: features, a teacher's honest PDs, a small student that learns them, calibration.
+"""Fitting the network: features, teachers by fold, a small student that learns from them, calibration.
 
 Everything random comes from one seed. Does not know metrics, bundles or where the portfolio came from.
 """
@@ -18,44 +18,55 @@ from torch import Tensor
 
 from credit_contract.applicant import Encoded
 from credit_training.calibration import fit_calibration
-from credit_training.descent import Descent, Lesson, Progress, descend
+from credit_training.descent import Descent, Progress
 from credit_training.errors import TrainingError
-from credit_training.feature_graph import FeatureGraph, fit_features
+from credit_training.feature_graph import fit_features
 from credit_training.feature_steps import StepSpec
 from credit_training.features import plan_features
-from credit_training.network import Network
 from credit_training.portfolio import Portfolio
 from credit_training.scorer import Scorer, Shape, new_network, save_scorer
-from credit_training.teacher import teach
+from credit_training.split import folds
+from credit_training.student import fit_students
+from credit_training.teacher import fit_teachers, unseen
 
 THREADS = 1
+"""The products are small: a second thread saves little alone, and costs much where another process wants the core."""
+
+Share = Annotated[float, Constraint(ge=0, lt=1)]
+Count = Annotated[int, Constraint(ge=1)]
+Positive = Annotated[float, Constraint(gt=0)]
 
 
 class NetworkRecipe(Shape):
     """How the network is built and trained; the configuration's `model` section.
 
-    distil: share of the teacher in what the student learns, the rest is the outcome. folds: inner cross-fitting.
+    hidden, embedding: the served network's. bins: quantile bins of a feature, where its steps say nothing else.
+    folds: one teacher is fitted without each. imagined: applicants that the student learns of beside the real ones.
+    teacher_*, dropout: the teachers' networks, which stop after `patience` epochs without a better log-loss.
     """
 
     bins: Annotated[int, Constraint(ge=1, le=64)] = 8
-    dropout: Annotated[float, Constraint(ge=0, lt=1)] = 0.1
-    folds: Annotated[int, Constraint(ge=2)] = 4
-    distil: Annotated[float, Constraint(ge=0, le=1)] = 0.8
-    epochs: Annotated[int, Constraint(ge=1)] = 20
-    patience: Annotated[int, Constraint(ge=1)] = 5
-    batch: Annotated[int, Constraint(ge=1)] = 512
-    learning_rate: Annotated[float, Constraint(gt=0)] = 3e-3
-    weight_decay: Annotated[float, Constraint(ge=0)] = 1e-2
+    folds: Annotated[int, Constraint(ge=2, le=20)] = 3
+    dropout: Share = 0.1
+    imagined: Annotated[int, Constraint(ge=0)] = 24_000
+    epochs: Count = 20
+    batch: Count = 512
+    learning_rate: Positive = 3e-3
+    weight_decay: Annotated[float, Constraint(ge=0)] = 1e-3
+    teacher_hidden: Annotated[tuple[Annotated[int, Constraint(ge=2)], ...], Constraint(min_length=1)] = (32, 16)
+    teacher_epochs: Count = 20
+    teacher_batch: Count = 512
+    teacher_weight_decay: Annotated[float, Constraint(ge=0)] = 1e-2
+    patience: Count = 5
 
 
 @dataclass(frozen=True, slots=True)
 class FittedNetwork:
-    """A fitted module with what rebuilds it; `log_loss` is of rows unseen by the members that judged them."""
+    """A fitted module with what rebuilds it."""
 
     module: Scorer
     recipe: NetworkRecipe
     steps: tuple[StepSpec, ...]
-    log_loss: float
 
     def predict(self, encoded: Encoded) -> npt.NDArray[np.float64]:
         """PD float64 [n]."""
@@ -84,58 +95,36 @@ def fit_network(
         TrainingError: one class only, or fewer bad or good applicants than folds.
     """
     torch.set_num_threads(THREADS)
+    torch.manual_seed(seed)
+    _check(portfolio, recipe.folds)
     schema = portfolio.schema
     plan = plan_features(schema, steps)
     features = fit_features(plan, [f.name for f in schema.number_fields], portfolio.encoded.numbers, recipe.bins)
-    fold = inner_folds(portfolio, recipe.folds, seed)
-    taught = teach(features, portfolio, fold, seed) if recipe.distil else portfolio.target.astype(np.float64)
-    goal = recipe.distil * taught + (1.0 - recipe.distil) * portfolio.target
-    torch.manual_seed(seed)
-    students = new_network(schema, features, recipe, recipe.dropout, recipe.folds + 1)
-    lesson = _lesson(portfolio, features, goal, fold, recipe.folds)
-    knobs = Descent(recipe.epochs, recipe.patience, recipe.batch, recipe.learning_rate, recipe.weight_decay)
-    logits, loss = descend(students, lesson, knobs, torch.Generator().manual_seed(seed), progress)
-    calibration = fit_calibration(logits, portfolio.target, portfolio.weight)
-    student = _member(students, new_network(schema, features, recipe, 0.0, None), recipe.folds)
-    return FittedNetwork(Scorer(features, student, calibration).eval(), recipe, tuple(steps), loss)
+    fold = folds(portfolio, recipe.folds, seed)
+    pupils = Shape(hidden=recipe.teacher_hidden, embedding=recipe.embedding)
+    networks = new_network(schema, features, pupils, recipe.dropout, recipe.folds)
+    teachers = fit_teachers(features, portfolio, fold, networks, _teacher_knobs(recipe), seed)
+    networks = new_network(schema, features, recipe, 0.0, recipe.folds + 1)
+    students = fit_students(teachers, portfolio, networks, _knobs(recipe), recipe.imagined, seed, progress)
+    honest = unseen(students.logits(teachers, portfolio.encoded), fold)
+    calibration = fit_calibration(honest, portfolio.target, portfolio.weight)
+    served = students.served(new_network(schema, features, recipe, 0.0, None))
+    return FittedNetwork(Scorer(features, served, calibration).eval(), recipe, tuple(steps))
 
 
-def _lesson(
-    portfolio: Portfolio, features: FeatureGraph, goal: npt.NDArray[np.float64], fold: npt.NDArray[np.int64], folds: int
-) -> Lesson:
-    """One member per fold that it does not learn from, and a last one that learns from every row."""
-    teaches = np.vstack([fold != number for number in range(folds)] + [np.ones(len(fold), dtype=bool)])
-    return Lesson(
-        components=features(torch.from_numpy(portfolio.encoded.numbers)),
-        codes=torch.from_numpy(portfolio.encoded.categories),
-        goal=torch.from_numpy(goal.astype(np.float32)),
-        outcome=torch.from_numpy(portfolio.target.astype(np.float32)),
-        weight=torch.from_numpy(portfolio.weight.astype(np.float32)),
-        teaches=torch.from_numpy(teaches.astype(np.float32)),
+def _knobs(recipe: NetworkRecipe) -> Descent:
+    return Descent(recipe.epochs, recipe.epochs, recipe.batch, recipe.learning_rate, recipe.weight_decay)
+
+
+def _teacher_knobs(recipe: NetworkRecipe) -> Descent:
+    return Descent(
+        recipe.teacher_epochs, recipe.patience, recipe.teacher_batch, recipe.learning_rate, recipe.teacher_weight_decay
     )
 
 
-def _member(students: Network, single: Network, number: int) -> Network:
-    """One member of an ensemble as a network of its own."""
-    learnt = dict(students.named_parameters())
-    with torch.no_grad():
-        for name, parameter in single.named_parameters():
-            parameter.copy_(learnt[name][number])
-    return single
-
-
-def inner_folds(portfolio: Portfolio, folds: int, seed: int) -> npt.NDArray[np.int64]:
-    """A fold number [n] per row: both classes spread evenly, duplicates together."""
-    _, first, group = np.unique(portfolio.group, return_index=True, return_inverse=True)
-    bad = np.zeros(len(first), dtype=bool)
-    np.logical_or.at(bad, group, portfolio.target == 1)
-    generator = np.random.default_rng(seed)
-    fold = np.empty(len(first), dtype=np.int64)
-    for kind, members in (("bad", np.flatnonzero(bad)), ("good", np.flatnonzero(~bad))):
-        if len(members) < folds:
-            raise TrainingError(
-                f"fit: {len(members)} {kind} applicants for {folds} folds; give more rows or fewer folds (model.folds)"
-            )
-        fold[generator.permutation(members)] = np.arange(len(members)) % folds
-    assigned: npt.NDArray[np.int64] = fold[group]
-    return assigned
+def _check(portfolio: Portfolio, parts: int) -> None:
+    rarest = int(np.bincount(portfolio.target, minlength=2).min())
+    if rarest < parts:
+        raise TrainingError(
+            f"fit: {rarest} applicants of one class for {parts} folds; give more rows or fewer folds (model.folds)"
+        )

@@ -1,44 +1,107 @@
-"""The teacher whose honest PDs the served network learns: boosted trees, monotone, on the engineered features.
+"""The teachers whose PDs the served network learns: monotone boosted trees and a small network, averaged, per fold.
 
-Every row is taught by trees that did not see its outcome. Does not know the student.
+Teacher j never saw the outcomes of fold j, so what it says of those rows is honest. Does not know the student.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from sklearn.ensemble import HistGradientBoostingClassifier
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from torch import Tensor
 
+from credit_contract.applicant import Encoded
+from credit_training.descent import Descent, Lesson, descend, member_logits
 from credit_training.feature_graph import FeatureGraph
+from credit_training.network import Network
 from credit_training.portfolio import Portfolio
 
+Floats = npt.NDArray[np.float64]
 
-def teach(
-    features: FeatureGraph, portfolio: Portfolio, fold: npt.NDArray[np.int64], seed: int
-) -> npt.NDArray[np.float64]:
-    """PD [n] of every row by trees fitted on the other folds, with each feature's direction as a constraint."""
-    values = features.values(torch.from_numpy(portfolio.encoded.numbers)).numpy()
-    table = np.hstack([values, portfolio.encoded.categories.astype(np.float32)])
-    directions = [feature.direction for feature in features.features] + [0] * portfolio.encoded.categories.shape[1]
-    # sklearn bins weighted rows twenty times slower, so equal weights are better not given
-    weight = None if np.ptp(portfolio.weight) == 0 else portfolio.weight
-    taught = np.empty(len(portfolio))
-    for number in range(int(fold.max()) + 1):
-        learns = fold != number
-        trees = HistGradientBoostingClassifier(
-            learning_rate=0.03,
-            max_iter=250,
-            max_leaf_nodes=10,
-            min_samples_leaf=100,
-            l2_regularization=5.0,
-            max_features=0.3,
-            early_stopping=False,
-            monotonic_cst=directions,
-            random_state=seed + number,
-        )
+
+@dataclass(frozen=True, slots=True)
+class Teachers:
+    """One teacher per fold."""
+
+    features: FeatureGraph
+    trees: tuple[HistGradientBoostingClassifier, ...]
+    networks: Network
+
+    def logits(self, encoded: Encoded) -> Floats:
+        """What each teacher says: logits [folds, n]."""
+        table = _table(self.features, encoded)
         with threadpool_limits(1, user_api="openmp"):
-            trees.fit(table[learns], portfolio.target[learns], sample_weight=None if weight is None else weight[learns])
-        taught[~learns] = trees.predict_proba(table[~learns])[:, 1]
-    return taught
+            by_trees = np.stack([trees.decision_function(table) for trees in self.trees])
+        components, codes = inputs(self.features, encoded)
+        mean: Floats = (by_trees + member_logits(self.networks, components, codes).numpy()) / 2.0
+        return mean
+
+
+def inputs(features: FeatureGraph, encoded: Encoded) -> tuple[Tensor, Tensor]:
+    """Applicants as networks take them: components [n, f] and codes [n, q]."""
+    return features(torch.from_numpy(encoded.numbers)), torch.from_numpy(encoded.categories)
+
+
+def fit_teachers(
+    features: FeatureGraph,
+    portfolio: Portfolio,
+    fold: npt.NDArray[np.int64],
+    networks: Network,
+    knobs: Descent,
+    seed: int,
+) -> Teachers:
+    """Teachers by `fold` [n]; `networks`, one untrained member per fold, stop early by log-loss on their folds."""
+    trees = [_fit_trees(features, portfolio, fold != number, seed + number) for number in range(int(fold.max()) + 1)]
+    components, codes = inputs(features, portfolio.encoded)
+    weight = portfolio.weight / portfolio.weight.mean()
+    learns = np.stack([fold != number for number in range(len(trees))])
+    lesson = Lesson(components, codes, _float32(portfolio.target[None]), _float32(learns * weight))
+
+    def honest_loss(candidate: Network) -> float:
+        logits = unseen(member_logits(candidate, components, codes).numpy().astype(np.float64), fold)
+        return float(np.average(np.logaddexp(0.0, logits) - portfolio.target * logits, weights=weight))
+
+    descend(networks, lesson, knobs, torch.Generator().manual_seed(seed), honest_loss)
+    return Teachers(features, tuple(trees), networks)
+
+
+def unseen(logits: Floats, fold: npt.NDArray[np.int64]) -> Floats:
+    """Of logits [folds or more, n] those [n] of the member that did not learn from the row's outcome."""
+    return logits[fold, np.arange(len(fold))]
+
+
+def _fit_trees(
+    features: FeatureGraph, portfolio: Portfolio, learns: npt.NDArray[np.bool_], seed: int
+) -> HistGradientBoostingClassifier:
+    rows = int(learns.sum())
+    categories = portfolio.encoded.categories.shape[1]
+    trees = HistGradientBoostingClassifier(
+        learning_rate=0.03,
+        max_iter=250,
+        max_leaf_nodes=10,
+        min_samples_leaf=int(np.clip(rows // 100, 10, 100)),
+        l2_regularization=5.0,
+        max_features=0.3,
+        early_stopping=False,
+        monotonic_cst=[feature.direction for feature in features.features] + [0] * categories,
+        categorical_features=[False] * len(features.features) + [True] * categories,
+        random_state=seed,
+    )
+    # sklearn bins weighted rows twenty times slower, so equal weights are better not given
+    weight = None if np.ptp(portfolio.weight) == 0 else portfolio.weight[learns]
+    with threadpool_limits(1, user_api="openmp"):
+        trees.fit(_table(features, portfolio.encoded)[learns], portfolio.target[learns], sample_weight=weight)
+    return trees
+
+
+def _table(features: FeatureGraph, encoded: Encoded) -> npt.NDArray[np.float32]:
+    values = features.values(torch.from_numpy(encoded.numbers)).numpy()
+    return np.hstack([values, encoded.categories.astype(np.float32)])
+
+
+def _float32(values: npt.NDArray[np.generic]) -> Tensor:
+    return torch.from_numpy(values.astype(np.float32))
