@@ -185,10 +185,21 @@ def test_a_damaged_spool_is_named_and_nothing_is_answered_until_it_is_looked_at(
     file.write_bytes(file.read_bytes().replace(b'"d1"', b'"dX"', 1))
 
     async def refused(journal):
+        with pytest.raises(JournalUnavailableError, match="damaged at byte 0"):
+            await journal.record([entry()], None)
         return journal.fault()
 
     assert f"spool file {file.name} is damaged at byte 0" in using(refused, url, volume)
     assert file.exists()
+
+
+def test_a_volume_that_cannot_be_used_is_named(volume, using, url):
+    volume.write_text("a file, not a folder")
+
+    async def told(journal):
+        return journal.fault()
+
+    assert str(volume) in using(told, url, volume)
 
 
 def test_the_spool_of_a_living_process_is_left_to_it(volume, using, entry, url):

@@ -80,10 +80,11 @@ def test_requests_at_once_share_one_chain_without_gaps(using, url, entry):
     assert (head.sequence, head.hash) == (600, rows[-1].hash)
 
 
-def test_one_request_that_cannot_be_recorded_takes_no_other_down(using, url, entry):
+@pytest.mark.parametrize("bad", [{"values": {"income": object()}}, {"pd": math.nan}])
+def test_one_request_that_cannot_be_recorded_takes_no_other_down(using, url, entry, bad):
     async def work(journal):
         good = [entry(f"d{number}") for number in range(10)]
-        asked = [journal.record([one], None) for one in [*good[:5], entry(values={"income": object()}), *good[5:]]]
+        asked = [journal.record([one], None) for one in [*good[:5], entry(**bad), *good[5:]]]
         told = await asyncio.gather(*asked, return_exceptions=True)
         return [type(error) for error in told], [await journal.find(f"d{number}") is not None for number in range(10)]
 

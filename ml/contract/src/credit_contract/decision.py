@@ -13,6 +13,7 @@ privacy law asks, the chain still verifies and the hash cannot be guessed back.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Literal, NamedTuple
@@ -184,7 +185,12 @@ def seal(
     """The record's rows as the next of a chain, and the head after it.
 
     `values` is JSON text; `monitoring` is a salt of its own and JSON text.
+
+    Raises:
+        ValueError: the PD is no number.
     """
+    if not math.isfinite(record.pd):
+        raise ValueError(f"decision {record.id}: the PD must be a number")
     shared = record.provenance
     applicant = StoredApplicant(record.id, salt, shared.reference, values)
     attributes = StoredMonitoring(record.id, *monitoring) if monitoring else None

@@ -37,12 +37,20 @@ class DatabaseJournal:
         self._volume = volume
         self._spool_limit_bytes = spool_limit_bytes
         self._writer: Writer | None = None
+        self._refusal = "the journal is not open"
         self._watch: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        """Start the writer; a database that is away is no error but a `fault`, unless there is a volume."""
+        """Start the writer. A database that is away, with no volume, or a volume that fails is a `fault`, no error."""
         loop = asyncio.get_running_loop()
-        self._writer = Writer(self._store, self._volume, self._spool_limit_bytes, loop)
+        try:
+            self._writer = Writer(self._store, self._volume, self._spool_limit_bytes, loop)
+        except JournalUnavailableError as error:
+            self._refusal = str(error)
+            return
+        except OSError as error:
+            self._refusal = f"the journal's volume {self._volume} cannot be used: {error.strerror}"
+            return
         self._watch = asyncio.create_task(self._watched(self._writer))
         await self._writer.start()
 
@@ -59,7 +67,7 @@ class DatabaseJournal:
     async def record(self, entries: Sequence[Entry], kept: Kept | None) -> None:
         """Make decisions durable, with the answer that holds them, all or nothing."""
         if self._writer is None:
-            raise JournalUnavailableError("the journal is not open")
+            raise JournalUnavailableError(self._refusal)
         for entry in entries:
             if entry.record.provenance.reference and "\0" in entry.record.provenance.reference:
                 raise InvalidRequestError("a reference must not hold a NUL character")
@@ -72,7 +80,7 @@ class DatabaseJournal:
         return await self._ask(lambda connection: reading.kept(connection, caller, key))
 
     async def find(self, decision_id: str) -> Mapping[str, Any] | None:
-        """A decision as it was recorded."""
+        """A decision as it was recorded; one that waits in the spool is not found until it is drained."""
         if "\0" in decision_id:  # which PostgreSQL cannot even be asked for
             return None
         return await self._ask(lambda connection: reading.find(connection, decision_id))
@@ -83,7 +91,7 @@ class DatabaseJournal:
 
     def fault(self) -> str | None:
         """Why decisions could not be recorded now, or None."""
-        return "the journal is not open" if self._writer is None else self._writer.fault
+        return self._refusal if self._writer is None else self._writer.fault
 
     def lag_s(self) -> float:
         """For how long decisions have waited for the database."""

@@ -19,7 +19,12 @@ from scoring_api.journal.rows import Rows
 
 
 class Spool:
-    """The spool of one process in a folder shared with others'."""
+    """The spool of one process in a folder shared with others'.
+
+    Raises:
+        JournalUnavailableError: what a dead process left is damaged.
+        OSError: the folder cannot be written.
+    """
 
     def __init__(self, folder: Path, process: str, limit_bytes: int) -> None:
         self._folder = folder
@@ -27,6 +32,8 @@ class Spool:
         folder.mkdir(parents=True, exist_ok=True)
         self._own = _SpoolFile.create(folder / f"{process}.spool")
         self._left = [file for path in sorted(folder.glob("*.spool")) if (file := _SpoolFile.adopt(path)) is not None]
+        for file in self._left:
+            file.check()
         self._since = time.monotonic() if self.pending else 0.0
 
     @property
@@ -146,6 +153,15 @@ class _SpoolFile:
             raise JournalUnavailableError("the database is away and the spool's volume fails") from None
         self.size += len(line)
 
+    def check(self) -> None:
+        """Raise JournalUnavailableError if it is damaged."""
+        with self._path.open("rb") as stream:
+            end = 0
+            for line in stream:
+                if _checked(line) is None and end + len(line) < self.size:
+                    raise self._damage(end)
+                end += len(line)
+
     def read(self, most: int) -> tuple[Rows, int]:
         """Rows after the drained ones, and where they end."""
         rows, end = Rows.empty(), self.drained
@@ -155,13 +171,16 @@ class _SpoolFile:
                 content = _checked(line)
                 if content is None:
                     if end + len(line) < self.size:
-                        raise JournalUnavailableError(
-                            f"spool file {self._path.name} is damaged at byte {end}; move it away"
-                        )
+                        raise self._damage(end)
                     return rows, self.size
                 rows.extend(Rows.from_json(content))
                 end += len(line)
         return rows, end
+
+    def _damage(self, at: int) -> JournalUnavailableError:
+        return JournalUnavailableError(
+            f"spool file {self._path.name} is damaged at byte {at}; move it away and restart"
+        )
 
     def forget(self, end: int) -> None:
         """Everything before `end` is in the database."""

@@ -146,7 +146,7 @@ class Writer:
                 self._away(error)
                 self._append(rows)
             else:
-                self._told(None)
+                self._back()
             self._head = head
             return settle(jobs)
 
@@ -215,11 +215,11 @@ class Writer:
             self._store.connect()
             if self.spool is not None and self.spool.pending:
                 self.spool.drain(lambda rows: self._store.write(rows, again=True), DRAINED_AT_ONCE)
-            self._told(None)
+            self._back()
         except JournalUnavailableError as error:
-            self._retry_at = time.monotonic() + RETRY_S
+            self._away(error)
             self._told(str(error))
-        except (SQLAlchemyError, OSError) as error:
+        except Exception as error:  # whatever it is, the thread must live
             self._away(error)
             self._told(None if self.spool is not None and not self.spool.full else AWAY)
         finally:
@@ -235,9 +235,16 @@ class Writer:
                 self._checkpointed = self._head
 
     def _away(self, error: Exception) -> None:
+        if not self._retry_at:
+            state = getattr(getattr(error, "orig", None), "sqlstate", None)
+            log.warning("journal database away", extra={"fields": {"error": type(error).__name__, "sqlstate": state}})
         self._retry_at = time.monotonic() + RETRY_S
-        state = getattr(getattr(error, "orig", None), "sqlstate", None)
-        log.warning("journal database away", extra={"fields": {"error": type(error).__name__, "sqlstate": state}})
+
+    def _back(self) -> None:
+        if self._retry_at:
+            log.info("journal database back", extra={"fields": {}})
+        self._retry_at = 0.0
+        self._told(None)
 
     def _told(self, fault: str | None) -> None:
         if fault != self.fault:
