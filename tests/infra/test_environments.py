@@ -84,3 +84,11 @@ def test_postgres_has_one_major_everywhere() -> None:
     image = re.search(r"image: postgres:(\d+)", (CHARTS / "postgres" / "templates" / "statefulset.yaml").read_text())
     assert image is not None
     assert image.group(1) == constants.POSTGRES_VERSION
+
+
+def test_prometheus_and_alertmanager_have_the_service_accounts_of_their_chart(cloud: Recording) -> None:
+    release = yaml.safe_load((REPOSITORY_ROOT / "argocd" / "platform" / "kube-prometheus-stack.yaml").read_text())
+    made = cloud.of("aws:eks/podIdentityAssociation:PodIdentityAssociation")
+    accounts = {entry.name: (entry.inputs["namespace"], entry.inputs["serviceAccount"]) for entry in made}
+    for name in ("prometheus", "alertmanager"):
+        assert accounts[name] == (release["namespace"], f"{release['name']}-{name}")

@@ -55,52 +55,8 @@ class Database(pulumi.ComponentResource):
         super().__init__("credit:infra:Database", "database", None, opts)
         self._place = place
         self._child = ResourceOptions(parent=self)
-        subnets = aws.rds.SubnetGroup("database", subnet_ids=subnet_ids, tags=self._tags("database"), opts=self._child)
-        parameters = aws.rds.ParameterGroup(
-            "database",
-            family=f"postgres{POSTGRES_VERSION}",
-            parameters=[{"name": name, "value": value} for name, value in SETTINGS.items()],
-            tags=self._tags("database"),
-            opts=self._child,
-        )
         group_id = self._security_group(vpc_id, cluster_security_group_id)
-        instance = aws.rds.Instance(
-            "database",
-            identifier=place.name("database"),
-            engine="postgres",
-            engine_version=POSTGRES_VERSION,
-            auto_minor_version_upgrade=True,
-            instance_class=config.instance_class,
-            allocated_storage=config.allocated_gib,
-            max_allocated_storage=config.maximum_gib,
-            storage_type="gp3",
-            storage_encrypted=True,
-            kms_key_id=key_arn,
-            multi_az=config.multi_zone,
-            db_subnet_group_name=subnets.name,
-            parameter_group_name=parameters.name,
-            vpc_security_group_ids=[group_id],
-            publicly_accessible=False,
-            port=POSTGRES_PORT,
-            username="credit_admin",
-            manage_master_user_password=True,
-            master_user_secret_kms_key_id=key_arn,
-            backup_retention_period=config.backup_days,
-            backup_window="01:00-02:00",
-            maintenance_window="sun:02:30-sun:03:30",
-            copy_tags_to_snapshot=True,
-            deletion_protection=True,
-            skip_final_snapshot=False,
-            final_snapshot_identifier=place.name("database-final"),
-            delete_automated_backups=False,
-            performance_insights_enabled=True,
-            performance_insights_kms_key_id=key_arn,
-            monitoring_interval=60,
-            monitoring_role_arn=self._monitoring_role(roles),
-            enabled_cloudwatch_logs_exports=["postgresql", "upgrade"],
-            tags=self._tags("database"),
-            opts=ResourceOptions(parent=self, protect=True, retain_on_delete=True),
-        )
+        instance = self._instance(config, roles, subnet_ids, group_id, key_arn)
         self.address = instance.address
         self.instance_id = instance.identifier
         self.master_secret_arn = instance.master_user_secrets.apply(
@@ -114,6 +70,66 @@ class Database(pulumi.ComponentResource):
 
     def _tags(self, what: str) -> dict[str, str]:
         return self._place.tags("database", what)
+
+    def _instance(
+        self,
+        config: DatabaseConfig,
+        roles: Roles,
+        subnet_ids: list[Output[str]],
+        group_id: Output[str],
+        key_arn: Output[str],
+    ) -> aws.rds.Instance:
+        return aws.rds.Instance(
+            "database",
+            identifier=self._place.name("database"),
+            engine="postgres",
+            engine_version=POSTGRES_VERSION,
+            auto_minor_version_upgrade=True,
+            instance_class=config.instance_class,
+            allocated_storage=config.allocated_gib,
+            max_allocated_storage=config.maximum_gib,
+            storage_type="gp3",
+            storage_encrypted=True,
+            kms_key_id=key_arn,
+            multi_az=config.multi_zone,
+            db_subnet_group_name=self._subnet_group(subnet_ids),
+            parameter_group_name=self._parameter_group(),
+            vpc_security_group_ids=[group_id],
+            publicly_accessible=False,
+            port=POSTGRES_PORT,
+            username="credit_admin",
+            manage_master_user_password=True,
+            master_user_secret_kms_key_id=key_arn,
+            backup_retention_period=config.backup_days,
+            backup_window="01:00-02:00",
+            maintenance_window="sun:02:30-sun:03:30",
+            copy_tags_to_snapshot=True,
+            deletion_protection=True,
+            skip_final_snapshot=False,
+            final_snapshot_identifier=self._place.name("database-final"),
+            delete_automated_backups=False,
+            performance_insights_enabled=True,
+            performance_insights_kms_key_id=key_arn,
+            monitoring_interval=60,
+            monitoring_role_arn=self._monitoring_role(roles),
+            enabled_cloudwatch_logs_exports=["postgresql", "upgrade"],
+            tags=self._tags("database"),
+            opts=ResourceOptions(parent=self, protect=True, retain_on_delete=True),
+        )
+
+    def _subnet_group(self, subnet_ids: list[Output[str]]) -> Output[str]:
+        return aws.rds.SubnetGroup(
+            "database", subnet_ids=subnet_ids, tags=self._tags("database"), opts=self._child
+        ).name
+
+    def _parameter_group(self) -> Output[str]:
+        return aws.rds.ParameterGroup(
+            "database",
+            family=f"postgres{POSTGRES_VERSION}",
+            parameters=[{"name": name, "value": value} for name, value in SETTINGS.items()],
+            tags=self._tags("database"),
+            opts=self._child,
+        ).name
 
     def _security_group(self, vpc_id: Output[str], cluster_security_group_id: Output[str]) -> Output[str]:
         group = aws.ec2.SecurityGroup(

@@ -36,6 +36,23 @@ class Endpoints(pulumi.ComponentResource):
             tags=place.tags("network", "endpoint-s3"),
             opts=child,
         )
+        group_id = self._security_group(config, place, vpc_id)
+        for service in INTERFACES:
+            aws.ec2.VpcEndpoint(
+                service.replace(".", "-"),
+                vpc_id=vpc_id,
+                service_name=f"com.amazonaws.{place.region}.{service}",
+                vpc_endpoint_type="Interface",
+                private_dns_enabled=True,
+                subnet_ids=subnet_ids,
+                security_group_ids=[group_id],
+                tags=place.tags("network", f"endpoint-{service}"),
+                opts=child,
+            )
+        self.register_outputs({})
+
+    def _security_group(self, config: NetworkConfig, place: Place, vpc_id: Output[str]) -> Output[str]:
+        child = ResourceOptions(parent=self)
         group = aws.ec2.SecurityGroup(
             "endpoints",
             description="HTTPS from the VPC to interface endpoints",
@@ -54,16 +71,4 @@ class Endpoints(pulumi.ComponentResource):
             tags=place.tags("network", "endpoints-https"),
             opts=child,
         )
-        for service in INTERFACES:
-            aws.ec2.VpcEndpoint(
-                service.replace(".", "-"),
-                vpc_id=vpc_id,
-                service_name=f"com.amazonaws.{place.region}.{service}",
-                vpc_endpoint_type="Interface",
-                private_dns_enabled=True,
-                subnet_ids=subnet_ids,
-                security_group_ids=[group.id],
-                tags=place.tags("network", f"endpoint-{service}"),
-                opts=child,
-            )
-        self.register_outputs({})
+        return group.id

@@ -22,6 +22,39 @@ from credit_infra.secret_containers import SecretContainers
 from credit_infra.storage import BucketRef, Storage
 
 READ_BY_KEY, WRITE_BY_KEY = ("kms:Decrypt",), ("kms:Decrypt", "kms:GenerateDataKey")
+PROMETHEUS_RELEASE = "kube-prometheus-stack"
+"""The chart names its service accounts after the release; see `argocd/platform/`."""
+
+LOAD_BALANCER_READS = (
+    "acm:ListCertificates",
+    "acm:DescribeCertificate",
+    "ec2:DescribeAvailabilityZones",
+    "ec2:DescribeInstances",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSecurityGroups",
+    "ec2:DescribeSubnets",
+    "ec2:DescribeVpcs",
+    "elasticloadbalancing:Describe*",
+)
+LOAD_BALANCER_CHANGES = (
+    "AddTags",
+    "CreateListener",
+    "CreateRule",
+    "DeleteListener",
+    "DeleteLoadBalancer",
+    "DeleteRule",
+    "DeleteTargetGroup",
+    "DeregisterTargets",
+    "ModifyListener",
+    "ModifyLoadBalancerAttributes",
+    "ModifyRule",
+    "ModifyTargetGroup",
+    "ModifyTargetGroupAttributes",
+    "RegisterTargets",
+    "RemoveTags",
+    "SetSecurityGroups",
+    "SetSubnets",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +117,8 @@ def platform_workloads(place: Place, resources: Resources) -> list[Workload]:
     write_metrics = [Statement("RemoteWrite", ["aps:RemoteWrite"], [resources.monitoring.metrics_arn])]
     return [
         Workload("external-secrets", EXTERNAL_SECRETS, EXTERNAL_SECRETS, secrets),
-        Workload("prometheus", MONITORING_NAMESPACE, "prometheus", write_metrics),
-        Workload("alertmanager", MONITORING_NAMESPACE, "alertmanager", publish),
+        Workload("prometheus", MONITORING_NAMESPACE, f"{PROMETHEUS_RELEASE}-prometheus", write_metrics),
+        Workload("alertmanager", MONITORING_NAMESPACE, f"{PROMETHEUS_RELEASE}-alertmanager", publish),
         Workload("cluster-autoscaler", "kube-system", "cluster-autoscaler", _autoscaler(place)),
         Workload("load-balancer-controller", "kube-system", "aws-load-balancer-controller", _load_balancers(place)),
     ]
@@ -111,40 +144,8 @@ def _load_balancers(place: Place) -> list[Statement]:
     cluster = place.name("cluster")
     created = {"StringEquals": {"aws:RequestTag/elbv2.k8s.aws/cluster": cluster}}
     ours = {"StringEquals": {"aws:ResourceTag/elbv2.k8s.aws/cluster": cluster}}
-    look = [
-        "acm:ListCertificates",
-        "acm:DescribeCertificate",
-        "ec2:DescribeAvailabilityZones",
-        "ec2:DescribeInstances",
-        "ec2:DescribeNetworkInterfaces",
-        "ec2:DescribeSecurityGroups",
-        "ec2:DescribeSubnets",
-        "ec2:DescribeVpcs",
-        "elasticloadbalancing:Describe*",
-    ]
     make = [f"elasticloadbalancing:Create{kind}" for kind in ("LoadBalancer", "TargetGroup")]
-    change = [
-        f"elasticloadbalancing:{verb}"
-        for verb in (
-            "AddTags",
-            "CreateListener",
-            "CreateRule",
-            "DeleteListener",
-            "DeleteLoadBalancer",
-            "DeleteRule",
-            "DeleteTargetGroup",
-            "DeregisterTargets",
-            "ModifyListener",
-            "ModifyLoadBalancerAttributes",
-            "ModifyRule",
-            "ModifyTargetGroup",
-            "ModifyTargetGroupAttributes",
-            "RegisterTargets",
-            "RemoveTags",
-            "SetSecurityGroups",
-            "SetSubnets",
-        )
-    ]
+    change = [f"elasticloadbalancing:{verb}" for verb in LOAD_BALANCER_CHANGES]
     resources = [place.arn("elasticloadbalancing", kind) for kind in ("loadbalancer/*", "targetgroup/*", "listener*/*")]
     tag = Statement(
         "TagNew",
@@ -153,7 +154,7 @@ def _load_balancers(place: Place) -> list[Statement]:
         {"StringEquals": {"elasticloadbalancing:CreateAction": ["CreateLoadBalancer", "CreateTargetGroup"]}},
     )
     return [
-        Statement("Look", look, ["*"]),
+        Statement("Look", LOAD_BALANCER_READS, ["*"]),
         Statement("Make", make, resources, created),
         tag,
         Statement("Change", change, resources, ours),

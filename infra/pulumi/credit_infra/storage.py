@@ -91,7 +91,18 @@ class Storage(pulumi.ComponentResource):
             opts=self._child,
         )
         self._close(purpose, bucket)
-        after = ResourceOptions(parent=self, depends_on=[versioning])
+        self._age(purpose, bucket, expire_days, lock, ResourceOptions(parent=self, depends_on=[versioning]))
+        return BucketRef(bucket.bucket, bucket.arn)
+
+    def _age(
+        self,
+        purpose: str,
+        bucket: aws.s3.Bucket,
+        expire_days: int | None,
+        lock: StorageConfig | None,
+        opts: ResourceOptions,
+    ) -> None:
+        """What happens to objects with time; needs versioning to be on."""
         aws.s3.BucketLifecycleConfiguration(
             purpose,
             bucket=bucket.bucket,
@@ -106,16 +117,15 @@ class Storage(pulumi.ComponentResource):
                     "expiration": {"days": expire_days} if expire_days else None,
                 }
             ],
-            opts=after,
+            opts=opts,
         )
         if lock is not None:
             aws.s3.BucketObjectLockConfiguration(
                 purpose,
                 bucket=bucket.bucket,
                 rule={"default_retention": {"mode": lock.lock, "days": lock.lock_days}},
-                opts=after,
+                opts=opts,
             )
-        return BucketRef(bucket.bucket, bucket.arn)
 
     def _close(self, purpose: str, bucket: aws.s3.Bucket) -> None:
         """No public access, no foreign owner, no plain HTTP."""
