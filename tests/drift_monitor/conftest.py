@@ -5,14 +5,15 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler, TargetEncoder
+
 from credit_contract.applicant import encode
 from credit_contract.baseline import build
 from credit_contract.bundle import DatasetVersion, Draft, write_bundle
 from credit_contract.golden import GoldenSet, synthesise
 from credit_contract.policy import DECISIONS, Band, Policy
 from credit_simulator import SCHEMA, Scenario, simulate
-from sklearn.linear_model import LogisticRegression
-from sklearn.preprocessing import StandardScaler, TargetEncoder
 
 POLICY = Policy(
     version="test",

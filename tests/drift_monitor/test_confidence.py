@@ -3,6 +3,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pytest
+
 from credit_contract.stability import psi
 from drift_monitor.assessment import assess
 from drift_monitor.counting import FieldCounts, WindowCounts

@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+
 from credit_simulator import Scenario
 from drift_monitor.cli import main
 

@@ -2,15 +2,16 @@ import json
 import secrets
 
 import pytest
+from sqlalchemy import create_engine, delete
+
 from credit_simulator import SCHEMA, Scenario
 from drift_monitor.cli import main
 from scoring_api.journal.schema import upgrade
 from scoring_api.journal.tables import applicants, decisions, metadata, monitoring_attributes, outcomes
-from sqlalchemy import create_engine, delete
-
-from ..scoring_api.journal.postgres import Cluster
+from tests.scoring_api.journal.postgres import Cluster
 
 SCORED = [field.name for field in SCHEMA.scored_fields]
+SAME = ("id", "model_digest", "pd", "decision")
 PERIOD = ["--from", "2022-01-01", "--to", "2022-02-01"]
 
 
@@ -46,7 +47,7 @@ def fill(address, history):
         connection.execute(
             decisions.insert(),
             [
-                {**empty, **numbers, "sequence": place, **{name: row[name] for name in ("id", "model_digest", "pd", "decision")},
+                {**empty, **numbers, "sequence": place, **{name: row[name] for name in SAME},
                  "decided_at": row["decided_at"].isoformat(timespec="microseconds") + "Z"}
                 for place, row in enumerate(rows)
             ],

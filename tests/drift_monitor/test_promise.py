@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from credit_contract import metrics
 from drift_monitor.promise import CountedPds, promise
 

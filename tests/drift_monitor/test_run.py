@@ -2,6 +2,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from credit_simulator import Event, Scenario
 from drift_monitor.cli import main
 from drift_monitor.verdict import read_table

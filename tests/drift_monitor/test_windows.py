@@ -2,6 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 import pytest
+
 from drift_monitor.errors import JournalError
 from drift_monitor.history import open_files
 from drift_monitor.windows import cut_by_calendar, cut_by_count

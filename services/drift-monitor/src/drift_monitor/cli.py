@@ -57,7 +57,9 @@ def _run(options: argparse.Namespace) -> int:
 def _serve(options: argparse.Namespace) -> int:
     from drift_monitor.server import serve
 
-    return serve(load(options.settings, options.overrides), options.settings, options.overrides)
+    settings = load(options.settings, options.overrides)
+    file = [] if options.settings is None else ["--settings", str(options.settings)]
+    return serve(settings, [*file, *options.overrides])
 
 
 def _moment(text: str) -> datetime:

@@ -1,0 +1,75 @@
+"""The application, made by a function so that tests and servers can each have their own. Only wiring."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from importlib.metadata import version
+
+from fastapi import FastAPI, Request
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+
+from credit_contract.bundle import read_bundle
+from credit_contract.errors import BundleError
+from drift_monitor.errors import MonitorError, SettingsError
+from drift_monitor.handlers import health, pages, windows
+from drift_monitor.metrics import Metrics
+from drift_monitor.published import Published
+from drift_monitor.schedule import Schedule
+from drift_monitor.settings import Settings
+from drift_monitor.verdict import read_table
+
+
+def create_app(settings: Settings, arguments: Sequence[str] | None = None) -> FastAPI:
+    """The exporter and the page; with `arguments` of `drift-monitor run`, it also runs that at every interval.
+
+    Raises:
+        SettingsError: a bundle or the verdict table cannot be read, so that no run could.
+        ReportError: the place of reports cannot be reached.
+    """
+    _refuse_unusable(settings)
+    metrics = Metrics()
+    schedule = None if arguments is None else Schedule(arguments, settings.interval_minutes * 60, metrics)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        running = asyncio.create_task(schedule.keep()) if schedule else None
+        yield
+        if running is not None:
+            running.cancel()
+            with suppress(asyncio.CancelledError):
+                await running
+
+    app = FastAPI(
+        title="Drift monitor", version=version("drift-monitor"), docs_url=None, redoc_url=None, lifespan=lifespan
+    )
+    app.state.published = Published(settings, metrics)
+    for routes in (health, windows, pages):
+        app.include_router(routes.router)
+    app.mount(pages.ASSETS, pages.assets())
+    app.add_exception_handler(MonitorError, _problem)
+    app.add_exception_handler(HTTPException, _problem)
+    return app
+
+
+def _refuse_unusable(settings: Settings) -> None:
+    read_table(settings.verdict_table)
+    for path in settings.bundles:
+        try:
+            read_bundle(path)
+        except BundleError as error:
+            raise SettingsError(f"setting bundles: {error}") from None
+
+
+async def _problem(request: Request, error: Exception) -> Response:
+    """RFC 9457."""
+    if isinstance(error, MonitorError):
+        status, title, detail, code = int(error.status), error.status.phrase, str(error), error.code
+    else:
+        assert isinstance(error, HTTPException)
+        status, title = error.status_code, str(error.detail)
+        detail, code = f"{request.method} {request.url.path}: see /docs for what there is", "not_found"
+    document = {"type": "about:blank", "title": title, "status": status, "detail": detail, "code": code}
+    return JSONResponse(document, status, media_type="application/problem+json")

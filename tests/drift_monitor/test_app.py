@@ -1,0 +1,129 @@
+import json
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from credit_simulator import Event, Scenario
+from drift_monitor.app import create_app
+from drift_monitor.cli import main
+from drift_monitor.errors import SettingsError
+from drift_monitor.settings import load
+
+HOSTILE = "</script><script>document.title='taken'</script>"
+
+
+@pytest.fixture(scope="module")
+def site(portfolio, tmp_path_factory):
+    """A monitor that has published fourteen months, one of them with text that means harm."""
+    folder = tmp_path_factory.mktemp("site")
+    launch = Event(kind="new_channel", start=12, strength=0.25)
+    scenario = Scenario(seed=14, start="2021-01", months=14, applicants_per_month=1000, events=(launch,))
+    files = portfolio.decide(portfolio, scenario, folder / "history")
+    harmed = (files.table.decided_at >= "2022-02-01") & (files.table.index % 2 == 0)
+    files.table.assign(channel=files.table.channel.mask(harmed, HOSTILE)).to_parquet(files.decisions)
+    overrides = [
+        f"bundles=[{portfolio.bundle.path}]",
+        f"files.decisions={files.decisions}",
+        f"files.outcomes={files.outcomes}",
+        f"reports.folder={folder / 'reports'}",
+        "windows.every=month",
+    ]
+    main(["run", "--to", "2022-01-01", *overrides, "reports.sample=0"])
+    main(["run", "--to", "2022-03-01", *overrides, "reports.sample=300"])
+    return load(None, overrides)
+
+
+@pytest.fixture(scope="module")
+def client(site):
+    with TestClient(create_app(site)) as client:
+        yield client
+
+
+def metric(client, name):
+    text = client.get("/metrics").text
+    found = re.findall(rf"^drift_monitor_{re.escape(name)} (\S+)$", text, re.MULTILINE)
+    return float(found[0]) if found else None
+
+
+def test_windows_are_there_as_json(client):
+    index = client.get("/api/windows").json()
+    assert [line["start"][:7] for line in index["windows"]][-2:] == ["2022-01", "2022-02"]
+    last = client.get(f"/api/windows/{index['windows'][-1]['window']}").json()
+    assert last["verdict"] == "stop"
+    assert last["maturity"]["realised"]["outcomes"] > 100
+
+
+def test_metrics_say_what_the_last_window_says(client):
+    last = client.get(f"/api/windows/{client.get('/api/windows').json()['windows'][-1]['window']}").json()
+    assert metric(client, 'verdict{verdict="stop"}') == 1
+    assert metric(client, 'verdict{verdict="ok"}') == 0
+    assert metric(client, "window_decisions") == 1000
+    psi = {shift["name"]: shift["psi"] for shift in last["shifts"]}
+    assert metric(client, 'psi{field="channel"}') == pytest.approx(psi["channel"])
+    assert metric(client, 'estimated{figure="gini"}') == pytest.approx(last["promised"]["gini"]["value"])
+    assert metric(client, 'realised{figure="gini"}') == pytest.approx(last["maturity"]["realised"]["gini"])
+    assert metric(client, 'estimate_error{figure="gini"}') == pytest.approx(last["maturity"]["gini_error"])
+    assert metric(client, "matured_share") == pytest.approx(last["maturity"]["matured"])
+    assert metric(client, "stale") == 0
+
+
+def test_a_report_that_grew_old_is_stale(site, client):
+    path = Path(site.reports.folder) / "index.json"
+    kept = path.read_text()
+    index = json.loads(kept)
+    index["run"]["finished"] = (datetime.now(UTC) - timedelta(hours=3)).isoformat()
+    path.write_text(json.dumps(index))
+    assert metric(client, "stale") == 1
+    path.write_text(kept[: len(kept) // 2])
+    assert metric(client, "window_decisions") == 1000
+    assert client.get("/ready").status_code == 503
+    path.write_text(kept)
+    assert metric(client, "stale") == 0
+
+
+def test_without_a_report_the_exporter_is_alive_and_stale(portfolio, tmp_path):
+    settings = load(None, [f"bundles=[{portfolio.bundle.path}]", f"reports.folder={tmp_path / 'none'}"])
+    with TestClient(create_app(settings)) as client:
+        assert client.get("/health").json() == {"status": "alive"}
+        assert client.get("/ready").status_code == 200
+        assert metric(client, "stale") == 1
+        assert client.get("/api/windows").status_code == 404
+        assert "Nothing was published yet" in client.get("/").text
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/api/windows/20200101T000000Z-abc", "/api/windows/..%2Findex.json",
+                                  "/windows/20200101T000000Z-abc/index.json"])  # fmt: skip
+def test_what_is_not_there_is_a_problem_document(client, path):
+    answer = client.get(path)
+    assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
+    assert answer.json()["status"] == 404
+
+
+def test_the_page_shows_windows_timelines_and_hostile_text_as_text(client):
+    page = client.get("/").text
+    assert page.count("<svg") == 3
+    assert page.count('<tr id="') == 14
+    assert HOSTILE not in page
+    assert "&lt;/script&gt;" in page
+    assert 'class="verdict stop"' in page
+
+
+def test_documentation_needs_nothing_from_elsewhere(client):
+    page = client.get("/docs").text
+    assert "http" not in re.sub(r"window\.location|http-equiv", "", page)
+    for asset in re.findall(r'(?:src|href)="(/docs/assets/[^"]+)"', page):
+        assert client.get(asset).status_code == 200
+
+
+def test_settings_that_no_run_could_use_are_refused_at_start(tmp_path):
+    with pytest.raises(SettingsError, match="bundles"):
+        create_app(load(None, [f"bundles=[{tmp_path}]"]))
+
+
+def test_every_metric_has_the_prefix(client):
+    names = re.findall(r"^# TYPE (\S+)", client.get("/metrics").text, re.MULTILINE)
+    assert names
+    assert all(name.startswith("drift_monitor_") for name in names)

@@ -1,0 +1,86 @@
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import urllib.request
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+from credit_simulator import Event, Scenario
+
+HOSTILE = "</script><script>document.title='taken'</script>"
+
+
+@pytest.fixture(scope="module")
+def address(portfolio, tmp_path_factory):
+    """`drift-monitor serve`, once its first run has published."""
+    folder = tmp_path_factory.mktemp("serve")
+    broken = Event(kind="broken_field", start=1, field="savings_balance", fault="missing")
+    scenario = Scenario(seed=15, start="2021-01", months=2, applicants_per_month=600, events=(broken,))
+    files = portfolio.decide(portfolio, scenario, folder / "history")
+    files.table.assign(channel=files.table.channel.mask(files.table.index % 4 == 0, HOSTILE)).to_parquet(
+        files.decisions
+    )
+    settings = folder / "settings.yaml"
+    settings.write_text(
+        json.dumps(
+            {
+                "port": 0,
+                "bundles": [str(portfolio.bundle.path)],
+                "files": {"decisions": str(files.decisions)},
+                "windows": {"every": "month"},
+                "reports": {"folder": str(folder / "reports"), "sample": 400, "keep_days": 9999},
+            }
+        )
+    )
+    command = [sys.executable, "-m", "drift_monitor", "serve", "--settings", str(settings)]
+    server = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    try:
+        found, said = None, []
+        for line in server.stderr:
+            said.append(line)
+            found = line.split("Uvicorn running on ")[1].split()[0] if "Uvicorn running on " in line else found
+            if "run ended" in line:
+                break
+        assert found, said
+        yield found
+    finally:
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(30) in (0, -signal.SIGTERM)
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    path = shutil.which("chromium") or shutil.which("google-chrome")
+    if path is None:
+        (pytest.fail if "CI" in os.environ else pytest.skip)("no Chromium on PATH; Debian's package is called chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-dev-shm-usage"])
+        yield browser
+        browser.close()
+
+
+def test_the_first_run_publishes_and_is_counted(address):
+    with urllib.request.urlopen(f"{address}/metrics") as answer:
+        text = answer.read().decode()
+    assert 'drift_monitor_runs_total{result="published"} 1.0' in text
+    assert 'drift_monitor_verdict{verdict="stop"} 1.0' in text
+
+
+def test_a_person_reads_verdicts_and_opens_the_report(address, chromium):
+    page = chromium.new_page()
+    errors = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(f"{address}/")
+    assert page.locator("svg").count() == 3
+    judged = page.locator("tbody tr").filter(has=page.get_by_role("link", name="report"))
+    assert judged.locator(".verdict").all_inner_texts() == ["stop", "stop"]
+    assert HOSTILE in judged.first.inner_text()
+    judged.first.get_by_role("link", name="report").click()
+    page.get_by_text("Dataset Drift").first.wait_for()
+    assert page.title() != "taken"
+    assert "a seeded sample of 400 of 600 decisions" in page.locator("#sample").inner_text()
+    assert errors == []
