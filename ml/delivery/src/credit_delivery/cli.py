@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from credit_contract.errors import ContractError
+from credit_delivery import commands
 from credit_delivery.errors import ChartError, DeliveryError
 
 Verb = Callable[[argparse.Namespace], None]
@@ -34,6 +35,7 @@ def _parser() -> argparse.ArgumentParser:
         command.set_defaults(verb=verb)
         return command
 
+    commands.add_verbs(add)
     add("up", _up, "the whole platform on kind, up to every Application Synced and Healthy")
     add("push", _push, "send the working tree's changes to the cluster's git")
     add("status", _status, "what git wants against what runs, by environment")

@@ -4,6 +4,12 @@ DeliveryError
 ├── ChartError        a chart's files contradict each other or are stale
 ├── CommandFailedError     a program that we call ended badly
 ├── ToolsMissingError      a program, port or memory that a step needs is not there
+├── RepositoryError   git does not hold what is asked of it, or a file has changes that would be lost
+├── EnvironmentFileError    a file below environments/ that is not what it should be
+├── ReleaseError      a release record, bundle or candidate that is missing or is not what it says
+├── EvidenceError     champion and challenger cannot be measured on the hold-out
+├── PullRequestError  the forge did not open the pull request
+├── RefusedError      a model or image must not go where somebody sends it; says why
 └── ClusterError      the cluster did not become what git says
 """
 
@@ -31,6 +37,34 @@ class CommandFailedError(DeliveryError):
 
 class ToolsMissingError(DeliveryError):
     """Everything that is missing, one per line, each with how to get it."""
+
+
+class RepositoryError(DeliveryError):
+    """Git does not hold what is asked of it, or a file has changes that would be lost."""
+
+
+class EnvironmentFileError(DeliveryError):
+    """A file below environments/ that is not what it should be; names file and key."""
+
+
+class ReleaseError(DeliveryError):
+    """A release record, bundle or candidate that is missing or is not what it says."""
+
+
+class EvidenceError(DeliveryError):
+    """Champion and challenger cannot be measured on the hold-out."""
+
+
+class PullRequestError(DeliveryError):
+    """The forge did not open the pull request; the branch is pushed."""
+
+
+class RefusedError(DeliveryError):
+    """A model or image must not go where somebody sends it: every reason, one per line."""
+
+    def __init__(self, what: str, reasons: Sequence[str]) -> None:
+        self.reasons = tuple(reasons)
+        super().__init__("\n".join([f"{what} is refused:", *(f"  - {reason}" for reason in reasons)]))
 
 
 class ClusterError(DeliveryError):
