@@ -190,6 +190,18 @@ def publisher(tmp_path: Path) -> Iterator[tuple[Path, str]]:
     server.server_close()
 
 
+@pytest.fixture(scope="session")
+def tracking_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty MLflow database: making one takes seconds, copying it into a home none."""
+    from credit_training.registry import Registry
+
+    home = tmp_path_factory.mktemp("tracking")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        Registry(home).champion("nobody")
+    return home / "mlflow.db"
+
+
 BORROWERS = FeatureSchema(
     dataset="borrowers",
     version="v1",

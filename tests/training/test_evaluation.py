@@ -38,12 +38,14 @@ def test_figures_agree_with_the_contract(borrowers, card, figures):
     assert figures["cut_off"]["pd"] == 0.4
 
 
-def test_gains_table_has_every_band_and_every_applicant(figures):
+def test_gains_table_has_every_band_and_every_applicant(figures, policy):
     bands = figures["gains"]
     assert [row["band"] for row in bands] == ["C", "B", "A"]
     assert sum(row["count"] for row in bands) == figures["rows"]
     assert bands[-1]["cumulative_bad_share"] == 1
-    assert bands[0]["score_to"] == bands[1]["score_from"]
+    assert bands[0]["score_to"] == bands[1]["score_from"] == policy.score(0.3)
+    assert bands[0]["score_from"] is None
+    assert bands[-1]["score_to"] is None
 
 
 def test_the_f1_cut_off_is_chosen_on_the_training_rows(borrowers, policy, card):

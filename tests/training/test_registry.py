@@ -1,3 +1,4 @@
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,8 +19,10 @@ FAILED = (GateResult(name="ks", verdict="fail", measured=0.1, wanted="ks >= 0.3"
 
 
 @pytest.fixture(scope="session")
-def home(tmp_path_factory):
-    return tmp_path_factory.mktemp("registry") / "var"
+def home(tmp_path_factory, tracking_store):
+    home = tmp_path_factory.mktemp("registry")
+    shutil.copy(tracking_store, home)
+    return home
 
 
 @pytest.fixture

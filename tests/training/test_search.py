@@ -5,7 +5,7 @@ from credit_training.errors import SearchError
 from credit_training.fit import NetworkRecipe
 from credit_training.search import SearchConfig, search
 
-RECIPE = NetworkRecipe(hidden=(4,), distil=0, epochs=1, folds=2, bins=3)
+RECIPE = NetworkRecipe(hidden=(4,), imagined=0, epochs=1, teacher_epochs=1, folds=2, bins=3)
 
 
 @pytest.fixture(scope="module")

@@ -31,10 +31,10 @@ Array = npt.NDArray[np.float64]
 
 USELESS = 0.02  # information value below which a feature is noise (Siddiqi 2006)
 FOLDS = 3
+LARGEST_LEAF = 100  # applicants that a leaf must have, in a large portfolio
 BOOSTING = {
     "learning_rate": 0.06,
     "max_leaf_nodes": 10,
-    "min_samples_leaf": 100,
     "l2_regularization": 5.0,
     "max_features": 0.3,
     "max_iter": 600,
@@ -124,7 +124,7 @@ def fit_boosting(development: Portfolio, steps: Sequence[StepSpec], seed: int) -
     unseen = np.empty(len(development))
     trees = []
     for left_out in range(FOLDS):
-        tree = _trees(table, seed + left_out)
+        tree = _trees(table, len(development), seed + left_out)
         seen, out = fold != left_out, fold == left_out
         # Threads that wait for one another cost more than they bring on shared cores.
         with threadpool_limits(1):
@@ -135,10 +135,11 @@ def fit_boosting(development: Portfolio, steps: Sequence[StepSpec], seed: int) -
     return Boosting(table, tuple(trees), slope, intercept)
 
 
-def _trees(table: FeatureTable, seed: int) -> HistGradientBoostingClassifier:
+def _trees(table: FeatureTable, rows: int, seed: int) -> HistGradientBoostingClassifier:
     numbers, categories = len(table.names), len(table.category_fields)
     return HistGradientBoostingClassifier(
         **BOOSTING,
+        min_samples_leaf=max(5, min(LARGEST_LEAF, rows // 20)),
         monotonic_cst=[*table.directions, *[0] * categories],
         categorical_features=[False] * numbers + [True] * categories,
         early_stopping=True,

@@ -122,11 +122,14 @@ def _decisions(test: Portfolio, pd: Array, policy: Policy) -> Figures:
 
 
 def _gains(test: Portfolio, pd: Array, policy: Policy) -> list[Figures]:
-    rows = metrics.gains(test.target, pd, [band.pd_below for band in policy.bands[:-1]], test.weight)
-    names = [band.name for band in reversed(policy.bands)]
+    """`metrics.gains` by risk band; the worst band has no lowest score, the best no highest."""
+    borders = [band.pd_below for band in policy.bands[:-1]]
+    scores = [None, *(policy.score(border) for border in reversed(borders)), None]
     return [
-        {"band": name, "score_from": policy.score(row["pd_to"]), "score_to": policy.score(row["pd_from"]), **row}
-        for name, row in zip(names, rows, strict=True)
+        {"band": band.name, "score_from": scores[place], "score_to": scores[place + 1], **row}
+        for place, (band, row) in enumerate(
+            zip(reversed(policy.bands), metrics.gains(test.target, pd, borders, test.weight), strict=True)
+        )
     ]
 
 
