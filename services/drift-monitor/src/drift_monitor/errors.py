@@ -4,6 +4,7 @@ MonitorError
 ├── SettingsError      settings or a verdict table that the monitor cannot run with (never over HTTP)
 ├── JournalError       503  decisions or outcomes cannot be read
 ├── ReportError        503  a report cannot be written or read
+├── RetrainingError    a training run that could not be started (kept in the ledger, never over HTTP)
 └── NotFoundError           404  no window of that name
 """
 
@@ -38,6 +39,12 @@ class ReportError(MonitorError):
 
     code = "report"
     status = HTTPStatus.SERVICE_UNAVAILABLE
+
+
+class RetrainingError(MonitorError):
+    """A training run that could not be started."""
+
+    code = "retraining"
 
 
 class NotFoundError(MonitorError):

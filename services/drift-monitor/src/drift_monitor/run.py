@@ -18,8 +18,10 @@ from drift_monitor.history import History, open_files
 from drift_monitor.journal import open_journal
 from drift_monitor.measurement import measure
 from drift_monitor.report import render
+from drift_monitor.retraining import act, order_for
 from drift_monitor.settings import Settings
 from drift_monitor.store import ReportStore
+from drift_monitor.trainers import trainer
 from drift_monitor.verdict import VerdictTable, read_table, worst
 from drift_monitor.windows import Window, cut_by_calendar, cut_by_count, first_period, stamp
 
@@ -55,6 +57,10 @@ def run(
         future_decisions=future,
     )
     _publish(settings, store, known, verdicts, made)
+    order = order_for(verdicts)
+    if order is not None and settings.retraining.by != "nothing":
+        ledger = act(order, store.ledger(), settings.retraining, trainer(settings.retraining), finished)
+        store.write_ledger(ledger)
     return made, verdicts
 
 

@@ -1,6 +1,7 @@
 """The settings file: the same names, in the same order, as the Helm value `config:`; any key by `key=value` too.
 
-Unknown keys are refused at every level, naming the nearest. Environment variables hold secrets only: JOURNAL_URL.
+Unknown keys are refused at every level, naming the nearest. Environment variables hold secrets only: JOURNAL_URL,
+GITHUB_TOKEN.
 Nothing here is read at import.
 """
 
@@ -9,10 +10,10 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from credit_contract.schema import Frozen
 from drift_monitor.errors import SettingsError
@@ -59,6 +60,28 @@ class Reports(Frozen):
     seed: int = 0
 
 
+class Retraining(Frozen):
+    """What a verdict `retrain` starts."""
+
+    by: Literal["nothing", "dry_run", "kubernetes", "process", "github"] = "dry_run"
+    """`dry_run` writes into the ledger what would be started; `nothing` keeps no ledger either."""
+    cool_down_hours: Annotated[float, Field(ge=0)] = 168.0
+    """After a run was started, no other one for so long, whatever the cause."""
+    cron_job: str = "drift-monitor-retrain"
+    """kubernetes: the suspended CronJob whose template becomes a Job."""
+    command: Annotated[tuple[str, ...], Field(min_length=1)] = ("credit-train", "run")
+    """process: what is run, and waited for."""
+    repository: str = ""
+    """github: owner/name of the repository that gets the event `retrain`; GITHUB_TOKEN is its secret."""
+    github_api: str = "https://api.github.com"
+
+    @model_validator(mode="after")
+    def _addressed(self) -> Self:
+        if self.by == "github" and "/" not in self.repository:
+            raise ValueError("by github needs repository: owner/name")
+        return self
+
+
 class Settings(Frozen):
     """Everything that may differ between environments."""
 
@@ -76,6 +99,7 @@ class Settings(Frozen):
     verdict_table: Path | None = None
     """Evidence → verdict; the table that comes with the monitor where none is named."""
     reports: Reports = Reports()
+    retraining: Retraining = Retraining()
 
 
 def load(file: Path | None, overrides: Sequence[str]) -> Settings:

@@ -19,9 +19,11 @@ from pydantic import ValidationError
 from credit_contract.schema import Frozen
 from drift_monitor.document import Index, WindowVerdict
 from drift_monitor.errors import NotFoundError, ReportError
+from drift_monitor.retraining import Ledger
 
 VERDICT = "verdict.json"
 INDEX = "index.json"
+LEDGER = "retraining.json"
 REPORTS = ("report.html", "report.json")
 WINDOW = re.compile(r"\d{8}T\d{6}Z(-[0-9a-f]+)*(-empty)?")
 Document = TypeVar("Document", bound=Frozen)
@@ -58,6 +60,17 @@ class ReportStore:
             return self._parsed(Index, INDEX)
         except NotFoundError:
             return None
+
+    def ledger(self) -> Ledger:
+        """The ledger of training runs; empty before the first."""
+        try:
+            return self._parsed(Ledger, LEDGER)
+        except NotFoundError:
+            return Ledger()
+
+    def write_ledger(self, ledger: Ledger) -> None:
+        """Publish the ledger."""
+        self._put(LEDGER, _json(ledger))
 
     def verdict(self, window: str) -> WindowVerdict:
         """The verdict on a window."""

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Response
 from drift_monitor.document import Index, WindowVerdict
 from drift_monitor.errors import NotFoundError
 from drift_monitor.handlers.context import ThePublished
+from drift_monitor.retraining import Ledger
 
 router = APIRouter(tags=["windows"])
 # A report is a page that Evidently wrote around data: it may run its scripts, and reach nothing of this origin.
@@ -19,6 +20,11 @@ def windows(published: ThePublished) -> Index:
     if index is None:
         raise NotFoundError("nothing was published yet")
     return index
+
+
+@router.get("/api/retraining", summary="Training runs", description="What came of each verdict `retrain`.")
+def retraining(published: ThePublished) -> Ledger:
+    return published.store.ledger()
 
 
 @router.get("/api/windows/{window}", summary="A window", description="The window's verdict.json.")

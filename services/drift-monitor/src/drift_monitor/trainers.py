@@ -1,0 +1,172 @@
+"""The ways to start a training run: a Kubernetes Job, a process, or an event to GitHub.
+
+Does not know whether a run is due.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+import urllib3
+
+from credit_contract.schema import Frozen
+from drift_monitor.errors import RetrainingError
+from drift_monitor.settings import Retraining
+
+NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+LABEL = "drift-monitor/cause"
+TIMEOUT_S = 20.0
+
+
+class Order(Frozen):
+    """What to train for. `cut_off`: only outcomes recorded before it may be learned from."""
+
+    cause: str
+    model_digest: str
+    window: str
+    because: str
+    cut_off: datetime
+
+    def environment(self) -> dict[str, str]:
+        """The order as environment variables of the training run."""
+        return {
+            "RETRAIN_CAUSE": self.cause,
+            "RETRAIN_MODEL_DIGEST": self.model_digest,
+            "RETRAIN_CUT_OFF": self.cut_off.isoformat(),
+        }
+
+    @property
+    def key(self) -> str:
+        """A short name that is the same for the same cause."""
+        return hashlib.sha256(self.cause.encode()).hexdigest()[:12]
+
+
+class Trainer(Protocol):
+    """Starts training runs."""
+
+    def start(self, order: Order) -> str | None:
+        """Start a run, and say where; None when one for this cause, or any other, is under way already.
+
+        Raises:
+            RetrainingError: it could not be started.
+        """
+
+
+def trainer(settings: Retraining) -> Trainer | None:
+    """The trainer that the settings name; None for `nothing` and `dry_run`."""
+    if settings.by == "kubernetes":
+        return KubernetesJob(settings.cron_job)
+    if settings.by == "process":
+        return Process(settings.command)
+    if settings.by == "github":
+        return GitHubDispatch(settings.github_api, settings.repository, os.environ.get("GITHUB_TOKEN", ""))
+    return None
+
+
+class KubernetesJob:
+    """A Job from a suspended CronJob's template; its name is its cause, so the cluster itself refuses a second one."""
+
+    def __init__(self, cron_job: str) -> None:
+        self._cron_job = cron_job
+
+    def start(self, order: Order) -> str | None:
+        """See Trainer."""
+        from kubernetes.client.exceptions import ApiException
+        from kubernetes.config import ConfigException
+
+        try:
+            return self._start(order)
+        except ApiException as error:
+            if error.status == 409:
+                return None
+            raise RetrainingError(
+                f"Kubernetes refused to start {self._cron_job}: {error.status} {error.reason}"
+            ) from None
+        except (ConfigException, urllib3.exceptions.HTTPError) as error:
+            raise RetrainingError(f"Kubernetes cannot be reached: {_first_line(error)}") from None
+
+    def _start(self, order: Order) -> str | None:
+        from kubernetes import client, config
+
+        config.load_config()  # type: ignore[no-untyped-call]
+        batch, namespace = client.BatchV1Api(), _namespace()
+        known = batch.list_namespaced_job(namespace, label_selector=LABEL, _request_timeout=TIMEOUT_S)
+        jobs = batch.api_client.sanitize_for_serialization(known)["items"]
+        if any(job["metadata"]["labels"][LABEL] == order.key or not _ended(job) for job in jobs):
+            return None
+        cron_job = batch.read_namespaced_cron_job(self._cron_job, namespace, _request_timeout=TIMEOUT_S)
+        spec = batch.api_client.sanitize_for_serialization(cron_job)["spec"]["jobTemplate"]["spec"]
+        for container in spec["template"]["spec"]["containers"]:
+            told = [{"name": name, "value": value} for name, value in order.environment().items()]
+            container["env"] = [*container.get("env", []), *told]
+        name = f"{self._cron_job}-{order.key}"
+        metadata = {"name": name, "labels": {LABEL: order.key}}
+        body = {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": spec}
+        batch.create_namespaced_job(namespace, body, _request_timeout=TIMEOUT_S)  # type: ignore[arg-type]
+        return f"job {name}"
+
+
+class Process:
+    """A process on this machine, for a checkout without a cluster; it is waited for, so there is never a second one."""
+
+    def __init__(self, command: tuple[str, ...]) -> None:
+        self._command = command
+
+    def start(self, order: Order) -> str | None:
+        """See Trainer."""
+        environment: Mapping[str, str] = {**os.environ, **order.environment()}
+        try:
+            code = subprocess.run(self._command, env=environment, check=False).returncode  # noqa: S603, the settings' own
+        except OSError as error:
+            raise RetrainingError(f"{self._command[0]}: {error.strerror}") from None
+        if code != 0:
+            raise RetrainingError(f"{' '.join(self._command)} ended with exit code {code}")
+        return " ".join(self._command)
+
+
+class GitHubDispatch:
+    """A `repository_dispatch` event, which starts the workflow that retrains and opens the pull request."""
+
+    def __init__(self, api: str, repository: str, token: str) -> None:
+        self._url = f"{api}/repos/{repository}/dispatches"
+        self._token = token
+
+    def start(self, order: Order) -> str | None:
+        """See Trainer."""
+        if not self._token:
+            raise RetrainingError("set GITHUB_TOKEN: a repository_dispatch needs it")
+        headers = {"Authorization": f"Bearer {self._token}", "Accept": "application/vnd.github+json"}
+        body = {"event_type": "retrain", "client_payload": order.model_dump(mode="json")}
+        try:
+            answer = urllib3.request(
+                "POST", self._url, headers=headers, body=json.dumps(body), timeout=TIMEOUT_S, retries=False
+            )
+        except urllib3.exceptions.HTTPError as error:
+            raise RetrainingError(f"GitHub cannot be reached: {_first_line(error)}") from None
+        if answer.status != 204:
+            raise RetrainingError(f"GitHub refused the event: {answer.status}")
+        return "repository_dispatch"
+
+
+def _namespace() -> str:
+    if NAMESPACE_FILE.is_file():
+        return NAMESPACE_FILE.read_text(encoding="utf-8").strip()
+    from kubernetes import config
+
+    return str(config.list_kube_config_contexts()[1]["context"].get("namespace", "default"))  # type: ignore[no-untyped-call]
+
+
+def _ended(job: Mapping[str, Any]) -> bool:
+    conditions = job.get("status", {}).get("conditions", [])
+    return any(one["type"] in ("Complete", "Failed") and one["status"] == "True" for one in conditions)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0]
