@@ -1,0 +1,102 @@
+from datetime import UTC, datetime
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+
+from drift_monitor.document import Index, Run, WindowVerdict, line_of
+from drift_monitor.errors import NotFoundError, ReportError
+from drift_monitor.store import ReportStore
+
+START, END = datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 2, 1, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def bucket():
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture(params=["folder", "s3"])
+def store(request, tmp_path, monkeypatch):
+    if request.param == "folder":
+        return ReportStore(str(tmp_path / "reports"))
+    endpoint = request.getfixturevalue("bucket")
+    for name, value in (
+        ("AWS_ENDPOINT_URL", endpoint),
+        ("AWS_ACCESS_KEY_ID", "testing"),
+        ("AWS_SECRET_ACCESS_KEY", "testing"),
+        ("AWS_DEFAULT_REGION", "us-east-1"),
+    ):
+        monkeypatch.setenv(name, value)
+    name = f"reports-{abs(hash(request.node.name))}"
+    boto3.client("s3").create_bucket(Bucket=name)
+    return ReportStore(f"s3://{name}/drift")
+
+
+def verdict(window="20240101T000000Z-aaaa", **changed):
+    return WindowVerdict(
+        **{"window": window, "start": START, "end": END, "decisions": 5, "model_digest": "aaaa", "verdict": "ok",
+           "because": "ok: none", "findings": (), **changed}
+    )  # fmt: skip
+
+
+def index(*verdicts):
+    run = Run(started=START, finished=END, seconds=1, start=START, end=END, verdict="ok", windows=1, future_decisions=0)
+    return Index(run=run, windows=tuple(map(line_of, verdicts)))
+
+
+def test_what_was_written_is_read_back(store):
+    assert store.index() is None
+    store.write(verdict(), {"report.html": b"<p>page</p>", "report.json": b"{}"})
+    store.write_index(index(verdict()))
+    assert store.verdict("20240101T000000Z-aaaa") == verdict()
+    assert store.report("20240101T000000Z-aaaa", "report.html") == b"<p>page</p>"
+    assert store.index() == index(verdict())
+
+
+def test_a_window_written_again_takes_the_place_of_the_first(store):
+    store.write(verdict(), {"report.html": b"first"})
+    store.write(verdict(because="ok: again"), {"report.html": b"second"})
+    assert store.verdict("20240101T000000Z-aaaa").because == "ok: again"
+    assert store.report("20240101T000000Z-aaaa", "report.html") == b"second"
+
+
+def test_windows_that_are_not_kept_expire(store):
+    store.write(verdict(), {"report.html": b"old"})
+    store.write(verdict("20240201T000000Z-bbbb"), {})
+    assert store.expire({"20240201T000000Z-bbbb"}) == ["20240101T000000Z-aaaa"]
+    with pytest.raises(NotFoundError):
+        store.report("20240101T000000Z-aaaa", "report.html")
+    assert store.verdict("20240201T000000Z-bbbb").decisions == 5
+
+
+def test_a_verdict_cut_short_is_named(tmp_path):
+    store = ReportStore(str(tmp_path))
+    store.write(verdict(), {})
+    path = tmp_path / "20240101T000000Z-aaaa" / "verdict.json"
+    path.write_bytes(path.read_bytes()[:50])
+    with pytest.raises(ReportError, match=r"verdict\.json"):
+        store.verdict("20240101T000000Z-aaaa")
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "reports").write_text("a file, not a folder")
+    with pytest.raises(ReportError, match="cannot be written"):
+        ReportStore(str(tmp_path / "reports")).write_index(index(verdict()))
+
+
+def test_a_bucket_that_is_not_there_is_named(bucket, monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", bucket)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    with pytest.raises(ReportError, match="nowhere"):
+        ReportStore("s3://nowhere/drift").write_index(index(verdict()))
+
+
+def test_an_unknown_kind_of_place_is_refused():
+    with pytest.raises(ReportError, match="gopher"):
+        ReportStore("gopher://host/drift")
