@@ -107,6 +107,15 @@ def test_a_body_over_the_limit_is_refused_before_it_is_read(impatient: httpx.Cli
         assert ended(opened)
 
 
+def test_too_many_connections_are_refused(serve: Serve) -> None:
+    client = serve(limits={"max_connections": 2})
+    with connected(client), connected(client), connected(client) as third:
+        ((status, told),) = answers(third, 1)
+        assert (status, told["code"]) == (503, "overloaded")
+        assert ended(third)
+    assert client.get("/health").status_code == 200
+
+
 def test_an_endless_head_is_refused(client: httpx.Client) -> None:
     with connected(client) as opened:
         opened.sendall(HEAD + b"X-Filler: " + b"a" * 40_000)

@@ -154,12 +154,13 @@ def test_a_full_service_refuses_and_still_says_that_it_lives(serve: Serve) -> No
 
     def held() -> Any:
         yield json.dumps(GOOD).encode()
-        refused = score(client, GOOD)
-        assert (refused.status_code, refused.json()["code"]) == (503, "overloaded")
-        assert refused.headers["retry-after"] == "1"
+        for path in ("/v1/score", "/predict"):
+            refused = client.post(path, json=GOOD)
+            assert (refused.status_code, refused.json()["code"]) == (503, "overloaded")
+            assert refused.headers["retry-after"] == "1"
         assert client.get("/health").status_code == 200
         yield b" "
 
-    answer = client.post("/v1/score", content=held(), headers={"content-type": "application/json"})
+    answer = client.post("/predict", content=held(), headers={"content-type": "application/json"})
     assert answer.status_code == 200
     assert score(client, GOOD).status_code == 200

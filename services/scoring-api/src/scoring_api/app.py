@@ -105,7 +105,8 @@ async def _problem(request: Request, error: Exception) -> Response:
     document = problem.document(told, request.state.request_id)
     if request.url.path.startswith("/v2"):  # where clients of the Open Inference Protocol look
         document["error"] = document["detail"]
-    return Response(orjson.dumps(document), told.status, dict(told.headers), problem.MEDIA_TYPE)
+    headers = {**told.headers, "Connection": "close"} if told.closes else dict(told.headers)
+    return Response(orjson.dumps(document), told.status, headers, problem.MEDIA_TYPE)
 
 
 def _translated(request: Request, error: Exception) -> ServiceError:

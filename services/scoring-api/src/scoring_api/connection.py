@@ -1,21 +1,25 @@
 """The connection: uvicorn's HTTP/1.1 protocol, plus what it lacks against slow and endless requests.
 
 A request must arrive whole within a time, its head within a size; what cannot be parsed is refused as a problem
-document. Builds on uvicorn's `HttpToolsProtocol` and the callbacks that httptools makes on it; does not know routes.
+document. POST /v1/score takes the short way where nothing stands in it. Builds on uvicorn's `HttpToolsProtocol` and the
+callbacks that httptools makes on it.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from scoring_api import problem
-from scoring_api.errors import HeadTooLargeError, MalformedRequestError, ServiceError, SlowRequestError
+from scoring_api.edge import SCORE, Edge, announced
+from scoring_api.errors import HeadTooLargeError, MalformedRequestError, OverloadedError, ServiceError, SlowRequestError
 from scoring_api.logs import refused
+from scoring_api.shortcut import ShortCycle
 
 MAX_HEAD = 32_768
+SHORT_URL = SCORE.encode()
 
 
 class Connection(HttpToolsProtocol):
@@ -25,11 +29,14 @@ class Connection(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self._arriving_since: float | None = None
         self._head_size: int | None = None
+        self.edge: Edge = self.app
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client that connects must also begin."""
         super().connection_made(transport)
         self._arriving_since = self.loop.time()
+        if len(self.connections) > self.edge.max_connections:
+            self._refuse(OverloadedError(f"{self.edge.max_connections} connections are open already"))
 
     def on_message_begin(self) -> None:
         """The first byte of a request."""
@@ -40,7 +47,23 @@ class Connection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """The body, if any, is the application's to limit."""
         self._head_size = None
+        if self.url == SHORT_URL and self._may_be_short():
+            headers = dict(self.headers)
+            if announced(headers) <= self.edge.max_body_bytes:
+                self.cycle = cast(Any, ShortCycle(self, headers, self.parser.should_keep_alive()))
+                return
         super().on_headers_complete()
+
+    def _may_be_short(self) -> bool:
+        """Whether no answer is under way before this one, and nothing unusual is asked of the connection."""
+        return (
+            (self.cycle is None or self.cycle.response_complete)
+            and not self.flow.write_paused
+            and not self.expect_100_continue
+            and self.parser.get_method() == b"POST"
+            and self.parser.get_http_version() == "1.1"
+            and not self.parser.should_upgrade()
+        )
 
     def on_message_complete(self) -> None:
         """The last byte of a request."""
@@ -80,6 +103,7 @@ def _response(error: ServiceError) -> bytes:
     body = problem.body(error, request_id="")
     head = (
         f"HTTP/1.1 {int(error.status)} {error.status.phrase}\r\ncontent-type: {problem.MEDIA_TYPE}\r\n"
-        f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
+        f"content-length: {len(body)}\r\nconnection: close\r\n"
     )
-    return head.encode() + body
+    headers = "".join(f"{name}: {value}\r\n" for name, value in error.headers.items())
+    return f"{head}{headers}\r\n".encode() + body

@@ -38,6 +38,9 @@ class ServiceError(Exception):
     code: ClassVar[str] = "service"
     status: ClassVar[HTTPStatus] = HTTPStatus.INTERNAL_SERVER_ERROR
 
+    closes: ClassVar[bool] = False
+    """Whether the connection ends with it: where the rest of the request was not read."""
+
     @property
     def headers(self) -> Mapping[str, str]:
         """What the answer's header must say beside the problem."""
@@ -147,11 +150,7 @@ class BodyTooLargeError(ServiceError):
 
     code = "body_too_large"
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """The rest of the body is not read."""
-        return {"Connection": "close"}
+    closes = True
 
 
 class TooManyApplicantsError(ServiceError):

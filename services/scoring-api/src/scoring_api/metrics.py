@@ -31,7 +31,7 @@ class Metrics:
         self._request_seconds = self._tally("request_seconds", "From arrival to answer.", "route", SECONDS)
         self._stage_seconds = self._tally("stage_seconds", "Time by stage of scoring.", "stage", SECONDS)
         self._scores = self._tally("score", "Scores, so that PSI can be computed from here alone.", "model", SCORES)
-        self.in_flight = self._gauge("in_flight", "Requests being read or answered.")
+        self.in_flight = self._gauge("in_flight", "Requests being answered.")
         self.ready = self._gauge("ready", "1 when ready.")
         self.journal_lag = self._gauge("journal_lag_seconds", "Age of the oldest decision not yet in the database.")
         self.journal_spool = self._gauge("journal_spool_bytes", "Decisions waiting in the spool.")
@@ -102,23 +102,20 @@ class Tally(Collector):
 
     def __init__(self, name: str, text: str, label: str, edges: Sequence[float]) -> None:
         self._name, self._text, self._label, self._edges = name, text, label, edges
-        self._counts: dict[str, list[int]] = {}
-        self._sums: dict[str, float] = {}
+        self._counts: dict[str, list[float]] = {}
 
     def observe(self, label: str, value: float) -> None:
-        """Count one value in the bucket of the first edge that is not below it."""
-        try:
-            self._counts[label][bisect_left(self._edges, value)] += 1
-            self._sums[label] += value
-        except KeyError:
-            self._counts[label] = [0] * (len(self._edges) + 1)
-            self._sums[label] = 0
-            self.observe(label, value)
+        """Count one value in the bucket of the first edge that is not below it; the sum is kept behind the buckets."""
+        counts = self._counts.get(label)
+        if counts is None:
+            counts = self._counts[label] = [0] * (len(self._edges) + 2)
+        counts[bisect_left(self._edges, value)] += 1
+        counts[-1] += value
 
     def collect(self) -> Iterator[HistogramMetricFamily]:
         """What Prometheus reads: cumulative counts."""
         family = HistogramMetricFamily(self._name, self._text, labels=[self._label])
         edges = [*map(str, self._edges), "+Inf"]
-        for label, counts in self._counts.items():
-            family.add_metric([label], list(zip(edges, accumulate(counts), strict=True)), self._sums[label])
+        for label, (*counts, total) in self._counts.items():
+            family.add_metric([label], list(zip(edges, accumulate(counts), strict=True)), total)
         yield family

@@ -66,6 +66,7 @@ def make_server(settings: Settings) -> GracefulServer:
         access_log=False,
         log_config=None,
         server_header=False,
+        proxy_headers=False,
         timeout_graceful_shutdown=settings.stop_timeout_s,
     )
     return GracefulServer(config, edge.service, settings)

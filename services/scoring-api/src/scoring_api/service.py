@@ -26,7 +26,7 @@ from scoring_api.settings import Settings
 
 # Above these a batch takes more than about a millisecond and goes to a thread: short requests must not wait for it.
 INLINE = 256
-INLINE_REASONS = 16
+INLINE_REASONS = 8
 
 
 @dataclass(slots=True)

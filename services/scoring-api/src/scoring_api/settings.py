@@ -37,8 +37,10 @@ class Limits(Section):
     """Applicants in one JSON request."""
     max_file_applicants: Positive = 100_000
     """Applicants in one uploaded file."""
+    max_connections: Positive = 1_000
+    """Open connections, and with them requests that are still arriving; more get 503."""
     max_in_flight: Positive = 256
-    """Requests being read or answered; more get 503."""
+    """Requests being answered; more get 503."""
     request_timeout_s: Seconds = 10.0
     """A request that has not arrived whole by then gets 408."""
     requests_per_minute: Annotated[int, Field(ge=0, strict=True)] = 0
