@@ -6,10 +6,11 @@ PYTHON ?= python3
 UV := 0.13.8
 BIN := .venv/bin
 BUNDLE ?= var/bundles/$(DATASET)/candidate
-PACKAGES := ml/contract ml/simulator ml/training services/scoring-api
+PACKAGES := ml/contract ml/simulator ml/training ml/delivery services/scoring-api services/drift-monitor
+INFRA := .venv-infra/bin
 export DO_NOT_TRACK := 1
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo test check format data explore train cards mlflow serve pictures clean
+.PHONY: help setup setup-infra lock demo test test-infra check docs-infra preview format data explore train cards mlflow serve pictures clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -21,19 +22,28 @@ setup: .venv/ready ## make .venv from requirements.lock
 	$(BIN)/uv pip sync --quiet --python $(BIN)/python requirements.lock && touch $@
 
 
-lock: setup ## resolve requirements.in anew into requirements.lock
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header --no-emit-index-url \
-		requirements.in -o requirements.lock
+setup-infra: .venv-infra/ready ## make .venv-infra from infra/pulumi's lock
+.venv-infra/ready: infra/pulumi/requirements.lock .venv/ready
+	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .venv-infra
+	$(BIN)/uv pip sync --quiet --python $(INFRA)/python infra/pulumi/requirements.lock && touch $@
+
+lock: setup ## resolve all requirements anew into their lock files
+	for lock in . infra/pulumi; do (cd $$lock && $(CURDIR)/$(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
+		--no-annotate --no-header --no-emit-index-url requirements.in -o requirements.lock) || exit 1; done
 
 demo: setup ## train, prove, register, serve and score, end to end, then stop
 	$(BIN)/credit-train demo dataset=$(DATASET) $(ARGS)
 
-test: setup ## every test that needs no Docker
+test: setup test-infra ## every test that needs no Docker
 	$(BIN)/pytest -n 2 $(ARGS)
 
-check: setup ## format, lint, types, import contracts
+test-infra: setup-infra ## the Pulumi program of every stack under mocks
+	$(INFRA)/pytest -q -c infra/pulumi/pyproject.toml tests/infra
+
+check: setup setup-infra ## format, lint, types, import contracts
 	$(BIN)/ruff format --check . && $(BIN)/ruff check --output-format concise .
 	$(BIN)/mypy $(PACKAGES:=/src) && $(BIN)/lint-imports
+	cd infra/pulumi && ../../$(BIN)/mypy --python-executable ../../$(INFRA)/python --config-file ../../pyproject.toml credit_infra __main__.py
 
 format: setup ## let ruff rewrite what check would refuse
 	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
@@ -59,5 +69,11 @@ serve: setup ## answer applicants on http://127.0.0.1:8000 with the newest candi
 pictures: setup ## take README's screenshots anew with the Chromium of this machine
 	$(BIN)/python docs/pictures/take.py
 
+docs-infra: setup-infra ## draw docs/infrastructure.md from the Pulumi program
+	cd infra/pulumi && ../../$(INFRA)/python -m credit_infra.document $(ARGS)
+
+preview: setup-infra ## what pulumi would change: make preview STACK=staging
+	cd infra/pulumi && pulumi preview --stack $(STACK) --policy-pack policy
+
 clean: ## remove everything generated, the environment too
-	rm -rf var .venv
+	rm -rf var .venv .venv-infra

@@ -52,7 +52,7 @@ def test_locks_hold_exact_versions_and_no_address():
         assert "://" not in lock.read_text(), lock
 
 
-def test_no_picture_in_the_repository_is_larger_than_300_kB():
+def test_no_picture_in_the_repository_is_larger_than_300_kilobytes():
     assert [path.name for path in tracked() if path.suffix == ".png" and path.stat().st_size > 300_000] == []
 
 

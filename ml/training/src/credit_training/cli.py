@@ -135,6 +135,14 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _select(arguments: argparse.Namespace) -> int:
+    from credit_training.config import train_config
+    from credit_training.selection import select_dataset
+
+    print(select_dataset(train_config(arguments.overrides)))
+    return 0
+
+
 def _search(arguments: argparse.Namespace) -> int:
     from credit_training.config import train_config
     from credit_training.dataset import load_dataset
@@ -199,5 +207,17 @@ def _mlflow(arguments: argparse.Namespace) -> int:
     from credit_training.files import home
     from credit_training.registry import Registry
 
-    server = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(arguments.port)]
+    os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
+    server = [
+        sys.executable,
+        "-m",
+        "mlflow",
+        "server",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(arguments.port),
+        "--workers",
+        "1",
+    ]
     os.execv(sys.executable, [*server, "--backend-store-uri", Registry(home()).address])  # noqa: S606

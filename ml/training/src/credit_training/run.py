@@ -6,16 +6,15 @@ The order of steps and what is handed on; each step's work is in its own module.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from credit_contract.bundle import DatasetVersion
 from credit_contract.gates import GateResult, evaluate as judge, failed
 from credit_training import origin
-from credit_training.algorithms import Model, fitting
+from credit_training.algorithms import fitting
 from credit_training.candidate import Candidate, make_candidate, point
 from credit_training.config import Algorithm, TrainConfig
+from credit_training.contender import Contender
 from credit_training.dataset import conf_folder, load_dataset
 from credit_training.errors import ConfigError
 from credit_training.evaluation import Figures, evaluate, gate_figures
@@ -28,36 +27,18 @@ from credit_training.portfolio import Portfolio
 from credit_training.prepare import Prepared, prepared
 from credit_training.progress import Progress
 from credit_training.registry import BUNDLE, Registry, TrackedRun
-
-
-@dataclass(frozen=True, slots=True)
-class Contender:
-    """One algorithm on one dataset version."""
-
-    algorithm: Algorithm
-    data: Prepared
-    portfolio: Portfolio
-    model: Model
-    figures: Figures
-
-    @property
-    def dataset(self) -> DatasetVersion:
-        """The dataset version that it was fitted on."""
-        data = self.data
-        return DatasetVersion(
-            name=data.spec.name, version=data.version, sha256=data.sha256, holdout_sha256=data.holdout_sha256
-        )
+from credit_training.report import write_report
 
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """All that a run made. `registered` is the candidate's version in the registry, None where a gate failed."""
+    """All that a run made; where no gate failed, the candidate is registered."""
 
     contenders: tuple[Contender, ...]
     candidate: Candidate
     gates: tuple[GateResult, ...]
     latency: tuple[Latency, ...]
-    registered: str | None
+    report: Path
 
     @property
     def network(self) -> Contender:
@@ -67,7 +48,7 @@ class RunResult:
 
 def steps_of(config: TrainConfig) -> int:
     """How many progress steps `run` takes."""
-    return len(config.versions) * (1 + len(config.algorithms)) + 5
+    return len(config.versions) * (1 + len(config.algorithms)) + 6
 
 
 def run(config: TrainConfig, progress: Progress) -> RunResult:
@@ -95,11 +76,20 @@ def run(config: TrainConfig, progress: Progress) -> RunResult:
     candidate, latency = _prove(network, compared, config, progress)
     registry = Registry(home())
     with progress.step("judge the gates") as say:
-        figures = gate_figures(candidate.bundle.evaluation, _size(candidate), registry.champion(spec.name))
+        champion = registry.champion(spec.name)
+        figures = gate_figures(candidate.bundle.evaluation, _size(candidate), champion)
         gates = tuple(judge(load_gates(conf_folder() / "gates.yaml", spec.name), figures))
         say(f"failed: {', '.join(failed(gates))}" if failed(gates) else f"{len(gates)} passed or not applicable")
-    registered = _record(contenders, candidate, gates, latency, config, registry, progress)
-    return RunResult(tuple(contenders), candidate, gates, latency, registered)
+    with progress.step("write the report") as say:
+        report = write_report(contenders, candidate, gates, latency, champion, home() / "reports")
+        say(f"{report.stat().st_size // 1000} kB page")
+    result = RunResult(tuple(contenders), candidate, gates, latency, report)
+    with progress.step(f"record {len(contenders)} runs in MLflow") as say:
+        run_id = _record(result, config, registry)
+        say(f"experiment credit-{spec.name}")
+    with progress.step("register the candidate") as say:
+        say(_register(result, run_id, config, registry))
+    return result
 
 
 def _contend(
@@ -134,43 +124,40 @@ def _prove(
     return candidate, latency
 
 
-def _record(
-    contenders: list[Contender],
-    candidate: Candidate,
-    gates: tuple[GateResult, ...],
-    latency: tuple[Latency, ...],
-    config: TrainConfig,
-    registry: Registry,
-    progress: Progress,
-) -> str | None:
-    with progress.step(f"record {len(contenders)} runs in MLflow"):
-        ids = [registry.record(_tracked(one, config)) for one in contenders[:-1]]
-        ids.append(registry.record(_tracked(contenders[-1], config, candidate, latency)))
-    with progress.step("register the candidate") as say:
-        if failed(gates) or not config.register_candidate:
-            say("not registered" + (": a gate failed" if failed(gates) else ""))
-            return None
-        version = registry.register(ids[-1], candidate.bundle, gates)
-        point(candidate)
-        say(f"{candidate.bundle.schema.dataset} version {version}, alias candidate")
-        return version
+def _record(result: RunResult, config: TrainConfig, registry: Registry) -> str:
+    """Every contender as a run; gives the id of the candidate's."""
+    for one in result.contenders[:-1]:
+        registry.record(_tracked(one, config))
+    tracked = _tracked(result.network, config)
+    bundle = result.candidate.bundle
+    latency = {
+        row.runtime: {f"batch_{one.batch}_p50_us": one.p50_us for one in result.latency if one.runtime == row.runtime}
+        for row in result.latency
+    }
+    proof = {name: bundle.evaluation[name] for name in ("parity", "monotone", "quantisation", "sizes")}
+    return registry.record(
+        replace(
+            tracked,
+            parameters={**tracked.parameters, "model": config.model.model_dump(mode="json"), "digest": bundle.digest},
+            figures={**tracked.figures, **proof, "latency": latency},
+            artefacts={BUNDLE: sorted(bundle.path.iterdir()), "": [result.candidate.state, result.report]},
+        )
+    )
 
 
-def _tracked(
-    one: Contender, config: TrainConfig, candidate: Candidate | None = None, latency: tuple[Latency, ...] = ()
-) -> TrackedRun:
-    parameters: dict[str, Any] = {"seed": config.seed, "algorithm": one.algorithm}
-    figures: Figures = dict(one.figures)
-    artefacts: dict[str, list[Path]] = {}
-    if candidate is not None:
-        parameters |= {"model": config.model.model_dump(mode="json"), "digest": candidate.bundle.digest}
-        figures |= {name: candidate.bundle.evaluation[name] for name in ("parity", "monotone", "quantisation", "sizes")}
-        figures["latency"] = {
-            row.runtime: {f"batch_{row.batch}_p50_us": row.p50_us, f"batch_{row.batch}_p99_us": row.p99_us}
-            for row in latency
-        }
-        artefacts = {BUNDLE: sorted(candidate.bundle.path.iterdir()), "": [candidate.state]}
-    return TrackedRun(one.dataset, one.algorithm, origin.commit(), parameters, figures, artefacts)
+def _register(result: RunResult, run_id: str, config: TrainConfig, registry: Registry) -> str:
+    if losers := failed(result.gates):
+        return f"not registered, failed: {', '.join(losers)}"
+    if not config.register_candidate:
+        return "not asked for"
+    version = registry.register(run_id, result.candidate.bundle, result.gates)
+    point(result.candidate)
+    return f"version {version}, alias candidate"
+
+
+def _tracked(one: Contender, config: TrainConfig) -> TrackedRun:
+    parameters = {"seed": config.seed, "algorithm": one.algorithm}
+    return TrackedRun(one.dataset, one.algorithm, origin.commit(), parameters, one.figures)
 
 
 def _size(candidate: Candidate) -> int:

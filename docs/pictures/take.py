@@ -1,0 +1,107 @@
+"""Take README's screenshots in the Chromium of this machine: MLflow's comparison and the API's page.
+
+Needs a run in the embedded store (`make demo`). Starts both servers on free ports and stops them again.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+HERE = Path(__file__).parent
+BIN = Path(sys.executable).parent
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+LARGEST = 300_000
+
+
+def main() -> None:
+    """Write one PNG per page beside this file."""
+    dataset = os.environ.get("DATASET", "taiwan")
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        sys.exit("no Chromium on PATH; Debian's package is called chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        page = browser.new_page(viewport={"width": 1360, "height": 800})
+        port = free_port()
+        with server([str(BIN / "credit-train"), "mlflow", "--port", str(port)], f"http://127.0.0.1:{port}/health"):
+            compare(page, port, dataset)
+        port = free_port()
+        bundle = Path(os.environ.get("CREDIT_HOME", "var")) / "bundles" / dataset / "candidate"
+        command = ["serve", "--bundle", str(bundle), "--tag", f"{dataset}-candidate", "auth=none", f"port={port}"]
+        with server([str(BIN / "scoring-api"), *command], f"http://127.0.0.1:{port}/ready"):
+            page.goto(f"http://127.0.0.1:{port}/docs", wait_until="networkidle")
+            save(page, "api.png")
+        browser.close()
+
+
+def compare(page: Page, port: int, dataset: str) -> None:
+    """MLflow's run table of the dataset's experiment, best AUC first."""
+    sys.path.insert(0, str(HERE))
+    import mlflow  # noqa: PLC0415  slow to import, and only needed here
+
+    mlflow.set_tracking_uri(f"http://127.0.0.1:{port}")
+    experiment = mlflow.get_experiment_by_name(f"credit-{dataset}")
+    if experiment is None:
+        sys.exit(f"no experiment credit-{dataset} in the store; run `make demo` first")
+    page.goto(f"http://127.0.0.1:{port}/#/experiments/{experiment.experiment_id}/runs", wait_until="networkidle")
+    page.wait_for_timeout(3000)
+    save(page, "mlflow.png")
+
+
+def save(page: Page, name: str) -> None:
+    """The page as a PNG of at most 300 kB."""
+    target = HERE / name
+    page.screenshot(path=target)
+    size = target.stat().st_size
+    if size > LARGEST:
+        sys.exit(f"{target.name} has {size} bytes, more than {LARGEST}")
+    print(f"{target.name}: {size} bytes")
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+@contextmanager
+def server(command: list[str], ready: str, patience_s: float = 60) -> Iterator[None]:
+    """A server for as long as it is needed."""
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        until = time.monotonic() + patience_s
+        while not answers(ready):
+            if process.poll() is not None or time.monotonic() > until:
+                sys.exit(f"{command[0]} did not answer on {ready}")
+            time.sleep(0.2)
+        yield
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def answers(url: str) -> bool:
+    """Whether a GET gets 200."""
+    try:
+        with urllib.request.urlopen(url, timeout=2) as response:
+            return bool(response.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,34 @@
+"""One algorithm fitted on one dataset version, with what it was fitted on and how it did.
+
+Data only: `run` makes them, registry and report read them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from credit_contract.bundle import DatasetVersion
+from credit_training.algorithms import Model
+from credit_training.config import Algorithm
+from credit_training.evaluation import Figures
+from credit_training.portfolio import Portfolio
+from credit_training.prepare import Prepared
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """One algorithm on one dataset version."""
+
+    algorithm: Algorithm
+    data: Prepared
+    portfolio: Portfolio
+    model: Model
+    figures: Figures
+
+    @property
+    def dataset(self) -> DatasetVersion:
+        """The dataset version that it was fitted on."""
+        data = self.data
+        return DatasetVersion(
+            name=data.spec.name, version=data.version, sha256=data.sha256, holdout_sha256=data.holdout_sha256
+        )
