@@ -158,9 +158,8 @@ def _score(history: History, source: str, bins: NumberHistogram) -> Counts:
 def _approvals(history: History, source: str, field: Field) -> dict[str, tuple[int, int]]:
     """Decided and approved by group; a number is grouped by decades, no value is the group `missing`."""
     name = quoted(field.name)
-    group = (
-        f"{name}::VARCHAR" if field.kind == "category" else f"(TRY_CAST({name} AS DOUBLE) // 10 * 10)::INTEGER::VARCHAR"
-    )
+    decade = f"(floor(TRY_CAST({name} AS DOUBLE) / 10) * 10)::INTEGER::VARCHAR"
+    group = f"{name}::VARCHAR" if field.kind == "category" else decade
     rows = history.rows(
         f"SELECT coalesce({group}, 'missing'), count(*), count(*) FILTER (decision = 'approve') FROM {source}"
         " GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 50"

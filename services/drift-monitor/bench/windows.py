@@ -1,0 +1,83 @@
+"""Make a window of many decisions from the simulator's portfolio, as Parquet files that every contender reads.
+
+One simulated month is drawn once and repeated in SQL with fresh ids, times and a jittered PD, so that ten million rows
+cost seconds and the distributions stay those of the portfolio.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pandas as pd
+
+from credit_contract.applicant import encode
+from credit_contract.baseline import build
+from credit_contract.bundle import Bundle, DatasetVersion, Draft, write_bundle
+from credit_contract.golden import GoldenSet, synthesise
+from credit_contract.policy import DECISIONS, Band, Policy
+from credit_simulator import SCHEMA, Scenario, Simulation, simulate
+
+DRAWN = 100_000
+POLICY = Policy(
+    version="bench",
+    base_score=600,
+    base_odds=20,
+    points_to_double=40,
+    approve_below=0.2,
+    decline_from=0.35,
+    bands=(Band(name="A", pd_below=0.1), Band(name="B", pd_below=1)),
+    loss_given_default=0.5,
+    exposure_field="requested_amount",
+    reasons={field.name: field.name for field in SCHEMA.scored_fields},
+)
+
+
+def portfolio(seed: int) -> Simulation:
+    """Applicants to draw windows from."""
+    return simulate(Scenario(seed=seed, start="2024-01", months=1, applicants_per_month=DRAWN))
+
+
+def make_bundle(reference: Simulation, path: Path) -> Bundle:
+    """A bundle whose model is the simulator's own true PD: as calibrated as can be."""
+    pds = reference.true_pd.astype(np.float32)
+    rows = encode(SCHEMA, reference.records())
+    baseline = build(
+        SCHEMA, rows, reference.defaulted.astype(np.int8), pds, POLICY.decisions(pds), np.ones(len(reference))
+    )
+    people = tuple(synthesise(SCHEMA, baseline, 8, seed=1))
+    return write_bundle(
+        Draft(
+            dataset=DatasetVersion(name="simulated", version="bench", sha256="0" * 64, holdout_sha256="0" * 64),
+            commit="0" * 40,
+            config_sha256="0" * 64,
+            seeds={},
+            libraries={},
+            model=b"not run",
+            schema=SCHEMA,
+            policy=POLICY,
+            baseline=baseline,
+            golden=GoldenSet(applicants=people, pd=(0.5,) * len(people)),
+            evaluation={},
+        ),
+        path,
+    )
+
+
+def write_window(drawn: Simulation, digest: str, rows: int, path: Path) -> None:
+    """`rows` decisions of January 2024 as one Parquet file with the journal's columns."""
+    pds = drawn.true_pd
+    table = pd.DataFrame(
+        {"place": np.arange(len(drawn)), "pd": pds, "decision": np.array(DECISIONS)[POLICY.decisions(pds)]}
+        | drawn.applicants
+    )
+    fields = ", ".join(drawn.applicants)
+    with duckdb.connect() as connection:
+        connection.register("drawn", table)
+        connection.execute(
+            f"COPY (SELECT 'd' || i AS id, TIMESTAMP '2024-01-01' + INTERVAL 1 SECOND * (i * 2678400 // {rows})"
+            f" AS decided_at, '{digest}' AS model_digest, pd, decision, {fields}"
+            f" FROM range({rows}) AS numbers(i) JOIN drawn ON place = (i * 7919) % {len(drawn)})"
+            f" TO '{path}' (FORMAT parquet)"
+        )
