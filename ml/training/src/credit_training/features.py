@@ -211,6 +211,8 @@ def plan_features(schema: FeatureSchema, steps: Sequence[StepSpec]) -> tuple[Fea
     Raises:
         SchemaError: a step reads what it may not, or cannot keep a field's direction; names step and field.
     """
+    if not schema.number_fields:
+        raise SchemaError(f"schema {schema.dataset} {schema.version}: the network needs at least one scored number")
     compiler = _Compiler(schema)
     features = [feature for field in schema.number_fields for feature in _raw(field, compiler.operands[field.name])]
     names = {field.name for field in schema.fields}

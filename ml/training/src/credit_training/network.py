@@ -1,8 +1,8 @@
 """The network: partially monotone by construction, from components and categories to a logit of PD.
 
 Units come in two kinds (after Runje and Shankaranarayana 2023, arXiv:2205.11775): free ones see free inputs only, with
-any weights; constrained ones see everything, but constrained inputs only through weights ≥ 0. All activations grow, so
-the output can only grow with a constrained input. Does not know fields, features or calibration.
+any weights; constrained ones see everything, but constrained inputs only through weights ≥ 0. The activation, a clip,
+grows too and bends both ways. Does not know fields, features or calibration.
 """
 
 from __future__ import annotations
@@ -13,8 +13,6 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-
-UNBOUNDED = 1e30
 
 
 class MonotoneLinear(nn.Module):
@@ -73,13 +71,6 @@ class Network(nn.Module):
         self.layers = nn.ModuleList(
             MonotoneLinear(inputs, outputs, members) for inputs, outputs in itertools.pairwise(widths)
         )
-        for depth, (free, constrained) in enumerate(widths[1:-1]):
-            low = torch.zeros(free + constrained)
-            low[free + constrained // 2 :] = -UNBOUNDED
-            high = torch.full((free + constrained,), UNBOUNDED)
-            high[free + constrained // 2 :] = 0.0
-            self.register_buffer(f"low{depth}", low)
-            self.register_buffer(f"high{depth}", high)
 
     def project(self) -> None:
         """Back to monotone weights, layer by layer."""
@@ -99,7 +90,7 @@ class Network(nn.Module):
         for depth, layer in enumerate(self.layers):
             hidden = layer(hidden)
             if depth < last:
-                hidden = torch.clamp(hidden, getattr(self, f"low{depth}"), getattr(self, f"high{depth}"))
+                hidden = torch.clamp(hidden, -1.0, 1.0)
                 hidden = functional.dropout(hidden, self.dropout, self.training)
         return hidden
 

@@ -1,0 +1,116 @@
+import numpy as np
+import onnx
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from credit_contract.applicant import Encoded
+from credit_training.export import export_onnx
+from credit_training.feature_steps import STEPS
+from credit_training.fit import NetworkRecipe, fit_network
+from credit_training.latency import latency_table
+from credit_training.monotonicity import monotone_violations
+from credit_training.parity import agreement, batch_invariant, graph_pd, outliers, parity
+from credit_training.quantise import quantisation_table, quantised
+from credit_training.scorer import load_scorer
+
+RECIPE = NetworkRecipe(hidden=(16, 8), bins=6, folds=2, imagined=0, epochs=6, teacher_epochs=3, batch=128)
+STEP = STEPS.validate_python([{"step": "signed_log", "name": "log_income", "field": "income", "scale": 1000}])
+
+
+@pytest.fixture(scope="module")
+def saved(borrowers, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("saved")
+    fitted = fit_network(borrowers.development(), RECIPE, STEP, 1)
+    fitted.save(folder / "model.pt")
+    export_onnx(fitted.module, borrowers.schema, folder / "model.onnx")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def scorer(saved, borrowers):
+    return load_scorer(saved / "model.pt", borrowers.schema)
+
+
+def test_torch_and_onnx_agree_from_their_files_alone(saved, scorer, borrowers):
+    found = parity(scorer, saved / "model.onnx", borrowers.encoded)
+    assert found.agrees
+    assert found.rows == len(borrowers)
+    assert found.max_abs_delta <= found.atol == 1e-6
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    income=st.none() | st.floats(0, 1e6, width=32),
+    late=st.none() | st.integers(-2, 9),
+    car=st.floats(0, 99, width=32),
+    job=st.integers(0, 3),
+)
+def test_they_agree_on_any_applicant(saved, scorer, income, late, car, job):
+    numbers = [np.nan if value is None else value for value in (income, late, car)]
+    person = Encoded(np.array([numbers], dtype=np.float32), np.array([[job]], dtype=np.int64))
+    pd = graph_pd(saved / "model.onnx", person)
+    assert 0 <= pd[0] <= 1
+    assert abs(pd[0] - scorer.predict(person)[0]) <= 1e-6
+
+
+def test_another_model_does_not_agree(scorer, borrowers):
+    assert not agreement(scorer.predict(borrowers.encoded), scorer.predict(borrowers.encoded) + 2e-6).agrees
+    assert not agreement(np.array([0.5]), np.array([np.nan])).agrees
+
+
+def test_an_applicant_has_one_pd_in_any_company(saved, borrowers):
+    assert batch_invariant(saved / "model.onnx", borrowers.schema, borrowers.encoded)
+
+
+def test_a_graph_that_looks_at_the_batch_is_found_out(saved, borrowers):
+    model = onnx.load(saved / "model.onnx")
+    last = model.graph.node[-1]
+    inner, last.output[0] = "own", "own"
+    model.graph.node.extend(
+        [
+            onnx.helper.make_node("ReduceMean", [inner], ["mean"], keepdims=1),
+            onnx.helper.make_node("Max", [inner, "mean"], ["pd"]),
+        ]
+    )
+    assert not batch_invariant(model.SerializeToString(), borrowers.schema, borrowers.encoded)
+
+
+def test_outliers_are_beyond_every_range_and_missing(borrowers):
+    strangers = outliers(borrowers.schema, 20)
+    assert np.isnan(strangers.numbers).all(axis=1).any()
+    assert (np.nanmin(strangers.numbers, axis=0) < [0, -2, 0]).all()
+    assert (np.nanmax(strangers.numbers, axis=0) > [1e6, 9, 99]).all()
+
+
+def test_the_graph_keeps_every_direction(saved, borrowers):
+    found = monotone_violations(
+        lambda people: graph_pd(saved / "model.onnx", people), borrowers.schema, borrowers.encoded
+    )
+    assert found.violations == 0
+
+
+def test_latency_has_a_row_for_each_runtime_and_batch(saved, scorer, borrowers):
+    rows = latency_table(scorer, {"onnxruntime": saved / "model.onnx"}, borrowers.encoded, calls=5)
+    assert {(row.runtime, row.batch) for row in rows} == {
+        (runtime, batch) for runtime in ("torch", "onnxruntime", "openvino") for batch in (1, 32, 256)
+    }
+    assert all(0 < row.p50_us <= row.p99_us for row in rows)
+    assert [row.speed_up for row in rows if row.runtime == "torch"] == [1.0, 1.0, 1.0]
+
+
+def test_the_quantisation_table_compares_with_full_precision(saved, borrowers):
+    full, dynamic, static = quantisation_table(saved / "model.onnx", borrowers.schema, borrowers.encoded, (0.2, 0.4))
+    assert (full.way, dynamic.way, static.way) == ("fp32", "dynamic", "static")
+    assert (full.max_abs_delta, full.flipped, full.batch_invariant) == (0.0, 0, True)
+    assert full.bytes == (saved / "model.onnx").stat().st_size
+    for row in (dynamic, static):
+        assert 0 < row.max_abs_delta < 0.2
+        assert row.rows == len(borrowers)
+    assert not dynamic.batch_invariant
+
+
+@pytest.mark.parametrize("way", ["dynamic", "static"])
+def test_quantised_graphs_keep_feature_engineering_in_full_precision(saved, borrowers, way):
+    content = onnx.load_from_string(quantised(saved / "model.onnx", borrowers.encoded, way))
+    kept = {tensor.name for tensor in content.graph.initializer if tensor.data_type == onnx.TensorProto.FLOAT}
+    assert {"features.mixing", "features.slope"} <= kept
