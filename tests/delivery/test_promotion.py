@@ -91,7 +91,7 @@ def test_a_bundle_of_another_digest_than_the_records_refuses(world: World) -> No
     written = json.loads(world.read("ml/releases/a.json"))
     written["model_digest"] = json.loads(world.read("ml/releases/b.json"))["model_digest"]
     world.commit("ml/releases/a.json", json.dumps(written))
-    with pytest.raises(ReleaseError, match="a is .* by its record, the bundle in .* is"):
+    with pytest.raises(ReleaseError, match=r"a is .* by its record, the bundle in .* is"):
         propose(world.repository, "staging", "a", world.rebuild)
 
 

@@ -143,14 +143,13 @@ class World:
     def commits(self) -> int:
         return int(self.git("rev-list", "--count", "HEAD"))
 
-    def bundle(self, name: str, intercept: float = 0.0, slope: float = -2.0, extra: str | None = None) -> Path:
-        """PD = sigmoid(intercept + slope * (income - 50) / 25 + weight of the job); `extra` names one field more."""
-        schema = self.spec.feature_schema("v1")
-        if extra:
-            asked = schema["amount"].model_copy(update={"name": extra})
-            schema = FeatureSchema(dataset="lender", version="v1", fields=(*schema.fields, asked))
-        return write_bundle(draft(schema, self.spec.policy_for(schema), self.dataset, intercept, slope),
-                            self.root.parent / "bundles" / name).path  # fmt: skip
+    def bundle(
+        self, name: str, intercept: float = 0.0, slope: float = -2.0, schema: FeatureSchema | None = None
+    ) -> Path:
+        """PD = sigmoid(intercept + slope * (income - 50) / 25 + weight of the job)."""
+        schema = schema or self.spec.feature_schema("v1")
+        made = draft(schema, self.spec.policy_for(schema), self.dataset, intercept, slope)
+        return write_bundle(made, self.root.parent / "bundles" / name).path
 
     def release(self, tag: str, intercept: float = 0.0, slope: float = -2.0) -> ReleaseRecord:
         return build_release(self.repository, tag, self.bundle(tag, intercept, slope), self.rebuild)
@@ -215,7 +214,7 @@ def draft(schema: FeatureSchema, policy: Policy, dataset: DatasetVersion, interc
     rng = np.random.default_rng(1)
     rows = [
         {"income": float(rng.uniform(0, 100)), "job": str(rng.choice(["office", "field"]))}
-        | {field.name: float(rng.uniform(10, 900)) for field in schema.number_fields if field.name != "income"}
+        | {field.name: float(rng.uniform(10, 500)) for field in schema.number_fields if field.name != "income"}
         for _ in range(200)
     ]
     encoded = encode(schema, rows)

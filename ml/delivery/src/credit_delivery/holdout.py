@@ -107,7 +107,7 @@ def read(path: Path, dataset: DatasetVersion) -> Holdout:
         hashes = {name: str(content.pop(name)) for name in ("sha256", "holdout_sha256")}
         names = {"name": str(content.pop("dataset")), "version": str(content.pop("version"))}
         target, weight = content.pop("target"), content.pop("weight")
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (EOFError, OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise EvidenceError(f"{path}: no hold-out: {error}; write it with `credit-train holdout`") from None
     found = DatasetVersion(**names, **hashes)
     if found.holdout_sha256 != dataset.holdout_sha256:

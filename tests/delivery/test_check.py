@@ -1,0 +1,132 @@
+import json
+
+import pytest
+
+from credit_delivery import record
+from credit_delivery.bump import bump, freeze
+from credit_delivery.check import check
+from credit_delivery.confirmation import Observation, confirm
+from credit_delivery.environments import ImagePin, Name, with_pin
+from credit_delivery.errors import EnvironmentFileError, RefusedError
+from credit_delivery.promotion import propose
+from credit_delivery.rollback import roll_back
+
+from .world import GATES, World
+
+MODEL = "environments/staging/model.yaml"
+EVIDENCE = "environments/staging/evidence/b.json"
+
+
+@pytest.fixture
+def proposed(world: World) -> World:
+    """The branch of a promotion is checked out, as a pull request's is."""
+    world.promote("staging", "a")
+    world.git("checkout", "--quiet", propose(world.repository, "staging", "b", world.rebuild).branch)
+    return world
+
+
+def reasons(world: World) -> list[str]:
+    with pytest.raises(RefusedError) as caught:
+        check(world.repository, "main", world.rebuild)
+    return list(caught.value.reasons)
+
+
+def typed(world: World, environment: Name, tag: str) -> None:
+    path = f"environments/{environment}/model.yaml"
+    world.git("checkout", "--quiet", "-b", "typed")
+    world.commit(path, with_pin(world.read(path), record.read(world.repository, tag).pin, path))
+
+
+def test_what_promote_wrote_passes(proposed: World) -> None:
+    assert check(proposed.repository, "main", proposed.rebuild) == ["staging: model b"]
+
+
+def test_what_changes_nothing_that_runs_is_not_judged(world: World) -> None:
+    world.git("checkout", "--quiet", "-b", "notes")
+    world.commit("notes.txt", "more\n")
+    assert check(world.repository, "main", world.rebuild) == []
+
+
+def test_a_number_of_the_evidence_that_was_changed_is_named(proposed: World) -> None:
+    written = json.loads(proposed.read(EVIDENCE))
+    written["metrics"]["challenger"]["auc"]["value"] += 0.001
+    written["swap_set"][0]["count"] += 1
+    proposed.commit(EVIDENCE, json.dumps(written))
+    assert reasons(proposed) == [
+        "staging: evidence is not what was recomputed: metrics.challenger.auc.value",
+        "staging: evidence is not what was recomputed: swap_set[0].count",
+    ]
+
+
+def test_a_byte_of_the_gates_that_was_changed_shows(proposed: World) -> None:
+    proposed.commit("ml/training/conf/gates.yaml", GATES.replace("0.6,", "0.97,"))
+    assert any("gate failed: auc" in reason for reason in reasons(proposed))
+
+
+def test_a_model_typed_by_hand_needs_evidence(world: World) -> None:
+    typed(world, "staging", "a")
+    assert reasons(world) == [
+        "staging: environments/staging/evidence/a.json is missing: `credit-release promote` writes it"
+    ]
+
+
+def test_a_model_typed_into_production_needs_a_confirmation_too(world: World) -> None:
+    typed(world, "production", "a")
+    assert any("not confirmed healthy in staging" in reason for reason in reasons(world))
+
+
+def test_digests_that_are_not_the_records_are_refused(proposed: World) -> None:
+    release = record.read(proposed.repository, "b")
+    proposed.commit(MODEL, proposed.read(MODEL).replace(release.model_digest, "f" * 64))
+    assert reasons(proposed) == ["staging: model.yaml names b with digests that are not those of ml/releases/b.json"]
+
+
+def test_a_change_cannot_lift_the_freeze_that_stops_it(proposed: World) -> None:
+    proposed.git("checkout", "--quiet", "main")
+    freeze(proposed.repository, "staging")
+    proposed.git("checkout", "--quiet", "promote/staging/b")
+    assert any("staging is frozen" in reason for reason in reasons(proposed))
+
+
+def test_a_quarantined_model_is_refused_however_it_comes(world: World) -> None:
+    for tag in ("a", "b"):
+        world.promote("staging", tag)
+    roll_back(world.repository, "staging", "declined everybody")
+    typed(world, "staging", "b")
+    world.commit("environments/quarantine.yaml", "quarantined: []\n")
+    assert reasons(world) == ["staging: model b is quarantined since it failed in staging: declined everybody"]
+
+
+def test_a_rollback_passes_without_evidence_even_when_frozen(world: World) -> None:
+    for tag in ("a", "b"):
+        world.promote("staging", tag)
+    freeze(world.repository, "staging")
+    world.git("checkout", "--quiet", "-b", "back")
+    roll_back(world.repository, "staging", "declined everybody")
+    assert check(world.repository, "main", world.rebuild) == ["staging: model a"]
+
+
+def test_a_broken_file_is_refused(proposed: World) -> None:
+    proposed.commit(MODEL, proposed.read(MODEL).replace("modelDigest", "modelDigets"))
+    with pytest.raises(EnvironmentFileError, match="key modelDigest"):
+        check(proposed.repository, "main", proposed.rebuild)
+
+
+def test_an_image_reaches_production_through_staging_only(world: World) -> None:
+    pin = ImagePin(tag="v1", digest=f"sha256:{'1' * 64}")
+    path = "environments/production/scoring-api.image.yaml"
+    world.git("checkout", "--quiet", "-b", "typed")
+    world.commit(path, with_pin(world.read(path), pin, path))
+    assert reasons(world) == ["production: scoring-api v1 was never in staging"]
+    world.git("checkout", "--quiet", "main")
+    bump(world.repository, "staging", "scoring-api", pin)
+    world.git("checkout", "--quiet", "typed")
+    assert check(world.repository, "main", world.rebuild)[-1] == "production: scoring-api v1"
+
+
+def test_a_confirmed_model_passes_into_production(world: World) -> None:
+    world.promote("staging", "a")
+    digest = record.read(world.repository, "a").model_digest
+    confirm(world.repository, [Observation(where="a pod", ready=True, model_digest=digest)])
+    world.git("checkout", "--quiet", propose(world.repository, "production", "a", world.rebuild).branch)
+    assert check(world.repository, "main", world.rebuild) == ["production: model a"]

@@ -1,0 +1,96 @@
+import http.server
+import json
+import threading
+from collections.abc import Iterator
+from typing import ClassVar
+
+import pytest
+
+from credit_delivery import record
+from credit_delivery.confirmation import Observation, confirm, confirmed, observe
+from credit_delivery.errors import RefusedError
+from credit_delivery.rollback import roll_back
+
+from .world import World
+
+
+class Staging(http.server.BaseHTTPRequestHandler):
+    """A service of staging, as far as /ready and /model go."""
+
+    ready: ClassVar[int] = 200
+    digest: ClassVar[str] = ""
+
+    def do_GET(self) -> None:
+        self.send_response(self.ready if self.path == "/ready" else 200)
+        self.end_headers()
+        self.wfile.write(json.dumps({"model_digest": self.digest}).encode())
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def service(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    world.promote("staging", "a")
+    monkeypatch.setattr(Staging, "digest", record.read(world.repository, "a").model_digest)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Staging)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_healthy_model_is_confirmed_by_a_commit(world: World, service: str) -> None:
+    release = record.read(world.repository, "a")
+    commits = world.commits()
+    assert confirm(world.repository, [observe(service)])
+    assert world.commits() == commits + 1
+    assert confirmed(world.repository, release.pin)
+    said = json.loads(world.read("environments/staging/confirmed/a.json"))
+    assert said["seen"] == [f"{service} is ready and answers with {release.model_digest}"]
+    assert said["commit"] == world.git("log", "-1", "--first-parent", "--format=%H", "HEAD^")
+
+
+def test_confirming_twice_makes_one_commit(world: World, service: str) -> None:
+    confirm(world.repository, [observe(service)])
+    commits = world.commits()
+    assert confirm(world.repository, [observe(service)]) is None
+    assert world.commits() == commits
+
+
+def test_a_service_that_is_not_ready_confirms_nothing(
+    world: World, service: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Staging, "ready", 503)
+    with pytest.raises(RefusedError, match="is not ready"):
+        confirm(world.repository, [observe(service)])
+
+
+def test_a_service_that_is_not_there_confirms_nothing(world: World, service: str) -> None:
+    with pytest.raises(RefusedError, match=r"http://127.0.0.1:9 is not ready"):
+        confirm(world.repository, [observe(service), observe("http://127.0.0.1:9")])
+
+
+def test_another_model_that_answers_confirms_nothing(
+    world: World, service: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Staging, "digest", "f" * 64)
+    with pytest.raises(RefusedError, match="answers with ffffffffffff, git names"):
+        confirm(world.repository, [observe(service)])
+
+
+def test_nobody_asked_confirms_nothing(world: World) -> None:
+    world.promote("staging", "a")
+    with pytest.raises(RefusedError, match="no service was asked"):
+        confirm(world.repository, [])
+
+
+def test_a_quarantined_model_is_not_confirmed(world: World) -> None:
+    for tag in ("a", "b"):
+        world.promote("staging", tag)
+    bad = world.read("environments/staging/model.yaml")
+    roll_back(world.repository, "staging", "declined everybody")
+    world.commit("environments/staging/model.yaml", bad)
+    seen = Observation(where="a pod", ready=True, model_digest=record.read(world.repository, "b").model_digest)
+    with pytest.raises(RefusedError, match="quarantined"):
+        confirm(world.repository, [seen])
