@@ -88,6 +88,6 @@ def _cause(status: dict[str, Any], operation: dict[str, Any]) -> str:
         for resource in status.get("resources", [])
         if resource.get("health", {}).get("status") in {"Degraded", "Missing"}
     ]
-    if operation.get("phase") in {"Failed", "Error"} or operation.get("retryCount"):
+    if operation.get("phase", "Succeeded") != "Succeeded":
         texts.append(operation.get("message", ""))
     return " ".join(texts[0].split()) if texts else ""
