@@ -47,7 +47,7 @@ def serve(bundle: Bundle) -> Iterator[Serve]:
 
 @contextmanager
 def _running(settings: Settings) -> Iterator[httpx.Client]:
-    server = make_server(settings)
+    server = make_server(lambda: settings)
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:

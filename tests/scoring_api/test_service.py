@@ -18,7 +18,7 @@ import pytest
 from credit_contract.bundle import Bundle
 
 from .conftest import Serve
-from .toy import BAD, GOOD
+from .toy import BAD, GOOD, POLICY, make_bundle
 
 COMMAND = [str(Path(sys.executable).with_name("scoring-api"))]
 
@@ -92,22 +92,12 @@ def test_the_openapi_document_has_the_real_fields(client: httpx.Client) -> None:
     assert {"/v1/score", "/predict", "/health", "/ready", "/model"} <= set(document["paths"])
 
 
-def start(bundle: Path, *overrides: str) -> tuple[subprocess.Popen[str], httpx.Client]:
+def start(bundle: Path | None, *overrides: str) -> tuple[subprocess.Popen[str], httpx.Client]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [
-        *COMMAND,
-        "serve",
-        "--bundle",
-        str(bundle),
-        "--tag",
-        "toy-1",
-        "auth=none",
-        f"port={port}",
-        "journal.keep=false",
-        *overrides,
-    ]
+    named = [] if bundle is None else ["--bundle", str(bundle), "--tag", "toy-1"]
+    command = [*COMMAND, "serve", *named, "auth=none", f"port={port}", "journal.keep=false", *overrides]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     assert process.stderr
     for line in process.stderr:
@@ -129,6 +119,37 @@ def test_on_sigterm_what_is_under_way_is_finished_and_the_exit_is_clean(bundle: 
             opened.sendall(body[5:])
             assert opened.recv(15) == b"HTTP/1.1 200 OK"
         assert process.wait(timeout=20) == 0
+    finally:
+        process.kill()
+
+
+def test_on_sighup_the_named_bundle_is_served_without_a_failed_request(bundle: Bundle, tmp_path: Path) -> None:
+    stricter = make_bundle(tmp_path / "stricter", POLICY.model_copy(update={"version": "2026-02"}))
+    damaged = tmp_path / "damaged"
+    shutil.copytree(stricter.path, damaged)
+    (damaged / "model.onnx").write_bytes(b"nothing")
+    file = tmp_path / "settings.yaml"
+    file.write_text(f"bundle: {bundle.path}\ntag: toy-1\n")
+    process, client = start(None, "--settings", str(file))
+    assert process.stderr
+
+    def reload(path: Path, tag: str, said: str) -> dict[str, object]:
+        file.write_text(f"bundle: {path}\ntag: {tag}\n")
+        process.send_signal(signal.SIGHUP)
+        while said not in next(iter(process.stderr or ())):
+            assert client.post("/v1/score", json=GOOD).status_code == 200
+        told: dict[str, object] = client.post("/v1/score", json=GOOD).json()
+        return told
+
+    try:
+        with client:
+            told = reload(stricter.path, "toy-2", "bundle loaded")
+            assert (told["model_tag"], told["policy_version"]) == ("toy-2", "2026-02")
+            told = reload(damaged, "toy-3", "model.onnx")
+            assert (told["model_tag"], told["model_digest"]) == ("toy-2", stricter.digest)
+            told = reload(tmp_path / "nowhere", "toy-4", "settings refused")
+            assert told["model_tag"] == "toy-2"
+            assert client.get("/ready").status_code == 200
     finally:
         process.kill()
 

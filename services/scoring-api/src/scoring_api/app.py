@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -55,7 +56,9 @@ def create_app(settings: Settings, environment: Mapping[str, str] = os.environ) 
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        service.load()
+        service.load(settings.bundle, settings.tag)
+        gc.collect()
+        gc.freeze()  # a hundred thousand objects that never die need not be looked at again while requests wait
         await journal.open()
         try:
             yield

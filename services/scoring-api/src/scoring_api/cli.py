@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 from scoring_api import access, logs, server, settings
 from scoring_api.errors import ServiceError, SettingsError
 from scoring_api.journal import commands as journal
+from scoring_api.settings import Settings
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -44,12 +46,17 @@ def _parser() -> argparse.ArgumentParser:
 
 def _serve(chosen: argparse.Namespace) -> None:
     overrides = list(chosen.overrides)
-    overrides += [f"{name}={value}" for name in ("bundle", "tag") if (value := getattr(chosen, name)) is not None]
-    loaded = settings.load(chosen.settings, overrides)
-    if not loaded.bundle.is_dir():
-        raise SettingsError(f"bundle {loaded.bundle} is no directory; make one with `credit-train run`")
-    logs.configure(loaded.log_level)
-    server.make_server(loaded).run()
+    named = {name: getattr(chosen, name) for name in ("bundle", "tag")}
+    overrides += [f"{name}={json.dumps(str(value))}" for name, value in named.items() if value is not None]
+
+    def read() -> Settings:
+        loaded = settings.load(chosen.settings, overrides)
+        if not loaded.bundle.is_dir():
+            raise SettingsError(f"bundle {loaded.bundle} is no directory; make one with `credit-train run`")
+        return loaded
+
+    logs.configure(read().log_level)
+    server.make_server(read).run()
 
 
 def _key(chosen: argparse.Namespace) -> None:

@@ -5,24 +5,36 @@ from __future__ import annotations
 import asyncio
 import math
 import signal
+import socket
+import threading
 import time
+from collections.abc import Callable
 from types import FrameType
 
 import uvicorn
 
 from scoring_api.app import create_app
 from scoring_api.connection import Connection
+from scoring_api.errors import SettingsError
 from scoring_api.logs import log
 from scoring_api.service import ScoringService
 from scoring_api.settings import Settings
 
 
 class GracefulServer(uvicorn.Server):
-    """On SIGTERM: not ready at once, answering while load balancers notice, then finishing; exits 0."""
+    """On SIGTERM: not ready at once, answering while load balancers notice, then finishing; exits 0.
 
-    def __init__(self, config: uvicorn.Config, service: ScoringService, settings: Settings) -> None:
+    On SIGHUP: reads `bundle` and `tag` of the settings again and serves what they name, without a failed request; a
+    bundle that is refused changes nothing.
+    """
+
+    def __init__(
+        self, config: uvicorn.Config, service: ScoringService, settings: Settings, again: Callable[[], Settings]
+    ) -> None:
         super().__init__(config)
         self._service = service
+        self._again = again
+        self._reloading: asyncio.Task[None] | None = None
         self._drain_s = settings.drain_s
         self._stop_at = math.inf
         self._patience_s = settings.limits.request_timeout_s
@@ -38,6 +50,24 @@ class GracefulServer(uvicorn.Server):
         self._service.draining = True
         self._stop_at = time.monotonic() + self._drain_s
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """As uvicorn, listening to SIGHUP too."""
+        if threading.current_thread() is threading.main_thread():
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._reload)
+        await super().startup(sockets)
+
+    def _reload(self) -> None:
+        if self._reloading is None or self._reloading.done():
+            self._reloading = asyncio.create_task(asyncio.to_thread(self._load_again))
+
+    def _load_again(self) -> None:
+        try:
+            settings = self._again()
+        except SettingsError as error:
+            log.error("settings refused", extra={"fields": {"reason": str(error)}})
+            return
+        self._service.load(settings.bundle, settings.tag)
+
     async def on_tick(self, counter: int) -> bool:
         """Ten times a second: see who is too slow and whether it is time to stop, then what uvicorn does."""
         self.should_exit |= time.monotonic() >= self._stop_at
@@ -48,12 +78,13 @@ class GracefulServer(uvicorn.Server):
         return await super().on_tick(counter)
 
 
-def make_server(settings: Settings) -> GracefulServer:
-    """A server that is not running yet.
+def make_server(again: Callable[[], Settings]) -> GracefulServer:
+    """A server that is not running yet; `again` reads its settings, now and on SIGHUP.
 
     Raises:
         SettingsError: the application cannot be made of these settings.
     """
+    settings = again()
     edge = create_app(settings)
     config = uvicorn.Config(
         edge,
@@ -69,4 +100,4 @@ def make_server(settings: Settings) -> GracefulServer:
         proxy_headers=False,
         timeout_graceful_shutdown=settings.stop_timeout_s,
     )
-    return GracefulServer(config, edge.service, settings)
+    return GracefulServer(config, edge.service, settings, again)

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from time import perf_counter
 
 import numpy as np
@@ -52,20 +53,20 @@ class ScoringService:
         self._answering: set[tuple[str, str]] = set()
         self.draining = False
 
-    def load(self) -> None:
-        """Load the bundle of the settings; on refusal whatever served before still serves."""
-        settings = self._settings
+    def load(self, bundle: Path, tag: str) -> bool:
+        """Serve this bundle from the next request on; false when it is refused, and what served before still serves."""
         try:
-            loaded = serving.load(settings.bundle, settings.tag, settings.limits.max_applicants)
+            loaded = serving.load(bundle, tag, self.max_applicants)
         except BundleError as error:
             self._refusal = str(error)
-            log.error("bundle refused", extra={"fields": {"bundle": str(settings.bundle), "reason": str(error)}})
-            return
+            log.error("bundle refused", extra={"fields": {"bundle": str(bundle), "reason": str(error)}})
+            return False
         self._serving = loaded
-        bundle = loaded.model.bundle
-        dataset = bundle.manifest.dataset
-        self._metrics.serves(settings.tag, loaded.label, dataset.name, dataset.version, bundle.policy.version)
-        log.info("bundle loaded", extra={"fields": {"tag": settings.tag, "model_digest": bundle.digest}})
+        told = loaded.model.bundle
+        dataset = told.manifest.dataset
+        self._metrics.serves(tag, loaded.label, dataset.name, dataset.version, told.policy.version)
+        log.info("bundle loaded", extra={"fields": {"tag": tag, "model_digest": told.digest}})
+        return True
 
     def fault(self) -> str | None:
         """Why the service is not ready, or None."""
