@@ -1,0 +1,190 @@
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from credit_delivery import confirmation, programs
+from credit_delivery.cluster.images import DOCKERFILES
+from credit_delivery.environments import ENVIRONMENTS, image_file
+
+from .workflows import FILES, GITHUB, ROOT, WORKFLOWS, Object, jobs, matches, read, steps
+
+LONGEST_MINUTES = 60
+QUICK_MINUTES = 10
+EACH = pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.name}")
+
+
+def pull_request_jobs() -> list[tuple[str, Object]]:
+    return [(where, job) for where, job in jobs() if "pull_request" in WORKFLOWS[where.split(".")[0]]["on"]]
+
+
+def condition(job: Object) -> str:
+    return str(job.get("if", ""))
+
+
+@EACH
+def test_actions_are_pinned_by_commit_with_the_version_beside(path: Path) -> None:
+    for line in path.read_text().splitlines():
+        if "uses:" in line and "uses: ./" not in line:
+            assert re.search(r"uses: [\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$", line), line
+
+
+def test_one_action_is_pinned_to_one_commit_everywhere() -> None:
+    found: dict[str, set[str]] = {}
+    for path in FILES:
+        for action, pin in re.findall(r"uses: ([\w/-]+)@(.+)", path.read_text()):
+            found.setdefault(action, set()).add(pin)
+    assert {action: pins for action, pins in found.items() if len(pins) > 1} == {}
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS)
+def test_a_workflow_may_only_read_unless_a_job_says_more(workflow: str) -> None:
+    assert WORKFLOWS[workflow]["permissions"] == {"contents": "read"}
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS)
+def test_runs_of_a_workflow_do_not_overtake_each_other(workflow: str) -> None:
+    content = WORKFLOWS[workflow]
+    assert "concurrency" in content or set(content["on"]) == {"workflow_call"}
+
+
+def test_every_job_ends_by_itself() -> None:
+    for where, job in jobs():
+        assert "uses" in job or job["timeout-minutes"] <= LONGEST_MINUTES, where
+
+
+def test_what_a_pull_request_waits_for_takes_ten_minutes_at_most() -> None:
+    for name, job in WORKFLOWS["check"]["jobs"].items():
+        assert job["timeout-minutes"] <= QUICK_MINUTES, name
+
+
+def test_nothing_runs_a_forks_code_with_the_repositorys_rights() -> None:
+    assert [name for name, content in WORKFLOWS.items() if "pull_request_target" in content["on"]] == []
+
+
+def test_a_pull_request_meets_no_secret() -> None:
+    for where, job in pull_request_jobs():
+        assert "secrets." not in yaml.safe_dump(job), where
+
+
+def test_a_fork_gets_neither_a_cloud_role_nor_a_token_that_writes() -> None:
+    for where, job in pull_request_jobs():
+        ours = "head.repo.full_name == github.repository" in condition(job)
+        merged = "github.event_name == 'push'" in condition(job)
+        assert "write" not in job.get("permissions", {}).values() or ours or merged, where
+
+
+def test_secrets_are_met_only_behind_a_protected_environment() -> None:
+    for where, job in jobs():
+        if "secrets." in yaml.safe_dump(job):
+            assert job.get("environment"), where
+
+
+def test_a_checkout_keeps_its_token_only_to_push() -> None:
+    for where, step, _ in steps():
+        if step.get("uses", "").startswith("actions/checkout@") and step["with"]["persist-credentials"]:
+            assert "steps.app.outputs.token" in step["with"]["token"], where
+
+
+def test_environments_that_jobs_name_are_described() -> None:
+    described = {found["name"] for found in read(GITHUB / "settings.yml")["environments"]}
+    stacks = [path.stem.removeprefix("Pulumi.") for path in (ROOT / "infra/pulumi").glob("Pulumi.*.yaml")]
+    named = set()
+    for _, job in jobs():
+        if text := job.get("environment"):
+            quoted = re.findall(r"'([a-z-]+)'", text.partition("&&")[2]) or [text]
+            named |= {
+                name.replace("${{ matrix.stack }}", stack) for name in quoted for stack in stacks if stack != "kind"
+            }
+    assert named == described
+
+
+def test_aws_trusts_image_builds_by_their_branch() -> None:
+    # An environment would change the subject that the role of infra/pulumi asks for.
+    assert "environment" not in WORKFLOWS["image"]["jobs"]["image"]
+    assert WORKFLOWS["images"]["on"]["push"]["branches"] == ["main"]
+
+
+def test_required_checks_are_the_jobs_of_check() -> None:
+    (checks,) = [rule for rule in read_json("main")["rules"] if rule["type"] == "required_status_checks"]
+    required = {check["context"] for check in checks["parameters"]["required_status_checks"]}
+    content = WORKFLOWS["check"]
+    assert required == {job["name"] for job in content["jobs"].values()} - {"comment"}
+    # A workflow that a path filter skips never reports, and its checks would be waited for in vain.
+    assert content["on"]["pull_request"] is None
+
+
+def test_a_failed_filter_does_not_let_a_change_pass() -> None:
+    needing = {job["name"] for job in WORKFLOWS["check"]["jobs"].values() if job.get("needs") == "changes"}
+    assert needing == {"check", "test", "manifests", "model"}
+    assert "if" not in WORKFLOWS["check"]["jobs"]["changes"]
+
+
+def test_evidence_is_judged_on_every_pull_request_by_the_bases_code() -> None:
+    job = WORKFLOWS["check"]["jobs"]["evidence"]
+    assert "needs" not in job
+    assert job["if"] == "github.event_name == 'pull_request'"
+    assert job["steps"][0]["with"]["ref"] == "${{ github.event.pull_request.base.sha }}"
+
+
+def test_a_bump_builds_no_images() -> None:
+    paths = WORKFLOWS["images"]["on"]["push"]["paths"]
+    assert matches("services/scoring-api/src/scoring_api/app.py", paths)
+    for environment in ENVIRONMENTS:
+        for application in ("scoring-api", "drift-monitor"):
+            assert not matches(image_file(environment, application), paths)
+
+
+@pytest.mark.parametrize("dockerfile", sorted(DOCKERFILES.values()))
+def test_a_change_to_what_an_image_is_made_of_builds_it(dockerfile: str) -> None:
+    text = (ROOT / dockerfile).read_text()
+    sources = re.findall(r"source=([\w./-]+)", text) + re.findall(r"^COPY (?!--)([\w./-]+)", text, re.MULTILINE)
+    assert sources
+    for source in sources:
+        path = f"{source}/anything" if (ROOT / source).is_dir() else source
+        assert matches(path, WORKFLOWS["images"]["on"]["push"]["paths"]), path
+
+
+def test_images_are_the_ones_that_are_built_by_hand() -> None:
+    built = {name: job["with"] for name, job in WORKFLOWS["images"]["jobs"].items() if "uses" in job}
+    assert {name: call["dockerfile"] for name, call in built.items()} == DOCKERFILES
+    assert {call["image"] for call in built.values()} == set(DOCKERFILES)
+
+
+def test_every_image_is_bumped_after_all_are_built() -> None:
+    bump = WORKFLOWS["images"]["jobs"]["bump"]
+    assert set(bump["needs"]) == set(DOCKERFILES)
+    bumped = [step["run"].split()[2] for step in bump["steps"] if "run" in step]
+    assert sorted(bumped) == sorted(DOCKERFILES)
+
+
+def test_no_image_is_pushed_unscanned_or_unsigned() -> None:
+    uses = [
+        step.get("uses", step.get("run", "")).split("@")[0] for step in WORKFLOWS["image"]["jobs"]["image"]["steps"]
+    ]
+    build, push = [index for index, action in enumerate(uses) if action == "docker/build-push-action"]
+    assert build < uses.index("anchore/scan-action") < push
+    assert [action for action in uses[push:] if action.startswith("make sign")]
+
+
+def test_a_confirmation_starts_the_promotion() -> None:
+    assert matches(confirmation.file("a"), WORKFLOWS["promote"]["on"]["push"]["paths"])
+
+
+def test_the_cli_of_pulumi_is_the_version_of_its_library() -> None:
+    lock = (ROOT / "infra/pulumi/requirements.lock").read_text()
+    (library,) = re.findall(r"^pulumi==([\d.]+)", lock, re.MULTILINE)
+    used = {step["with"]["pulumi-version"] for _, step, _ in steps() if "pulumi/actions@" in step.get("uses", "")}
+    assert used == {library}
+
+
+def test_actionlint_finds_nothing() -> None:
+    path = programs.find("actionlint")
+    if path is None:
+        pytest.skip("actionlint is missing: `make tools`")
+    assert programs.run([path, "-no-color"], folder=ROOT) == ""
+
+
+def read_json(ruleset: str) -> Object:
+    return read(GITHUB / f"rulesets/{ruleset}.json")
