@@ -169,7 +169,7 @@ def _scores(model: Scored, policy: Policy) -> Figure:
     for name, cut_off in (("decline", policy.decline_from), ("approve", policy.approve_below)):
         axes.axvline(policy.score(cut_off), color=INK, linewidth=0.9, linestyle=":")
         axes.text(policy.score(cut_off), axes.get_ylim()[1], f" {name}", rotation=90, va="top", fontsize=7)
-    axes.legend(loc="upper right")
+    axes.legend(loc="upper left")
     return figure
 
 
