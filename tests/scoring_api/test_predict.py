@@ -72,6 +72,13 @@ def test_a_damaged_file_is_refused_with_the_place(
     assert words in answer.json()["detail"]
 
 
+def test_a_file_may_come_as_a_plain_field_of_a_form(client: httpx.Client) -> None:
+    content = f"{HEADER}\n0,90,0.1,own,1\n"
+    answer = client.post("/predict", files={"file": (None, content)})
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/csv")
+
+
 def test_only_forms_that_can_be_read_are_taken(client: httpx.Client) -> None:
     assert client.post("/predict", content=b"hello", headers={"content-type": "text/plain"}).status_code == 415
     assert client.post("/predict", files={"file": ("people.xlsx", b"PK")}).status_code == 415

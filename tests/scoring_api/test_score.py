@@ -61,6 +61,15 @@ def test_an_approved_applicant_has_reasons_only_when_asked(client: httpx.Client)
     assert [reason["field"] for reason in explained["reasons"]] == ["late_payments"]
 
 
+@pytest.mark.parametrize("path", ["/v1/score", "/predict"])
+def test_a_question_that_is_none_is_a_problem_that_does_not_repeat_it(client: httpx.Client, path: str) -> None:
+    answer = client.post(f"{path}?explain=castle", json=GOOD)
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "explain" in answer.json()["detail"]
+    assert "castle" not in answer.text
+
+
 @pytest.mark.parametrize(
     ("person", "path", "code"),
     [
@@ -121,7 +130,7 @@ def test_a_retry_gets_the_recorded_answer(client: httpx.Client) -> None:
     assert (first.headers.get("idempotent-replayed"), again.headers["idempotent-replayed"]) == (None, "true")
     assert other.json()["request_id"] != first.json()["request_id"]
     reused = score(client, GOOD, **{"Idempotency-Key": "k-1"})
-    assert (reused.status_code, reused.json()["code"]) == (422, "invalid_request")
+    assert (reused.status_code, reused.json()["code"]) == (409, "conflict")
 
 
 def test_a_refused_request_does_not_use_up_its_key(client: httpx.Client) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -74,6 +75,7 @@ def create_app(settings: Settings, environment: Mapping[str, str] = os.environ) 
     app.mount(pages.ASSETS, pages.assets())
     app.add_exception_handler(ServiceError, _problem)
     app.add_exception_handler(HTTPException, _problem)
+    app.add_exception_handler(RequestValidationError, _problem)
     app.add_exception_handler(Exception, _problem)
     app.openapi = lambda: _openapi(app, service, settings)  # type: ignore[method-assign]
     return Edge(app, service, access, metrics, settings.limits)
@@ -113,6 +115,9 @@ async def _problem(request: Request, error: Exception) -> Response:
 
 
 def _translated(request: Request, error: Exception) -> ServiceError:
+    if isinstance(error, RequestValidationError):  # its own words would quote what was sent
+        first = error.errors()[0]
+        return InvalidRequestError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}")
     if not isinstance(error, HTTPException):
         return InternalError("a fault of the service; the request id finds it in the logs")
     if error.status_code == 404:

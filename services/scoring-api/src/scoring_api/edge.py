@@ -36,6 +36,7 @@ UPLOAD = "/predict"
 PROBES = frozenset({"/health", "/ready", "/metrics", "/v2/health/live", "/v2/health/ready"})
 MAX_IDEMPOTENCY_KEY = 255
 CLIENT_CLOSED = 499
+EXPLAIN = {"true": True, "1": True, "false": False, "0": False}
 REPLAYED = (b"idempotent-replayed", b"true")
 
 
@@ -223,4 +224,7 @@ def _too_large(at_most: int) -> BodyTooLargeError:
 
 
 def _wants_explanation(query: bytes) -> bool:
-    return parse_qs(query.decode("latin-1")).get("explain", [""])[-1].lower() in {"true", "1"}
+    told = parse_qs(query.decode("latin-1"), keep_blank_values=True).get("explain", ["false"])[-1]
+    if told not in EXPLAIN:
+        raise InvalidRequestError("explain: must be true or false")
+    return EXPLAIN[told]

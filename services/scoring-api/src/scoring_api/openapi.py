@@ -65,7 +65,7 @@ def body_of(schema: dict[str, Any], *, files: bool = True) -> dict[str, Any]:
     content: dict[str, Any] = {"application/json": {"schema": schema}}
     if files:
         file = {"type": "string", "contentMediaType": "text/csv"}
-        form = {"type": "object", "required": ["file"], "properties": {"file": file}}
+        form = {"type": "object", "required": ["file"], "properties": {"file": file}, "additionalProperties": False}
         content |= {"text/csv": {"schema": {"type": "string"}}, "multipart/form-data": {"schema": form}}
     return {"required": True, "content": content}
 
@@ -86,11 +86,11 @@ def _score() -> dict[str, Any]:
 
 def _applicants(bundle: Bundle, max_applicants: int) -> dict[str, Any]:
     schema = bundle.schema
-    names = [field.name for field in schema.fields]
     one = {"$ref": "#/components/schemas/Applicant"}
-    rows = {"type": "array", "minItems": 1, "maxItems": max_applicants, "items": {"type": "array"}}
-    columns = {"type": "array", "uniqueItems": True, "items": {"enum": names}}
-    matrix = {"columns": columns, "rows": rows}
+    scored = schema.scored_fields
+    row = {"type": "array", "prefixItems": [_property(f) for f in scored], "items": False, "minItems": len(scored)}
+    rows = {"type": "array", "minItems": 1, "maxItems": max_applicants, "items": row}
+    columns = {"const": [field.name for field in scored]}
     return {
         "Applicants": {
             "oneOf": [
@@ -102,9 +102,9 @@ def _applicants(bundle: Bundle, max_applicants: int) -> dict[str, Any]:
         "Applicant": _applicant(schema, bundle.baseline.reference_applicant),
         "Matrix": {
             "type": "object",
-            "description": "Many applicants with the fields named once; the answer has `columns` too.",
+            "description": "Many applicants with the fields named once, in any order; the answer has `columns` too.",
             "required": ["columns", "rows"],
-            "properties": matrix,
+            "properties": {"columns": columns, "rows": rows},
             "additionalProperties": False,
         },
     }

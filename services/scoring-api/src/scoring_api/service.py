@@ -17,7 +17,7 @@ from credit_contract.errors import BundleError
 from scoring_api import scoring, serving, table
 from scoring_api.answer import Answer
 from scoring_api.batch import Batch
-from scoring_api.errors import ConflictError, InvalidRequestError, NotReadyError
+from scoring_api.errors import ConflictError, NotReadyError
 from scoring_api.journal import Entry, Journal, Kept
 from scoring_api.logs import log
 from scoring_api.metrics import Metrics
@@ -114,8 +114,7 @@ class ScoringService:
         """`score` under an Idempotency-Key; true when the answer was given before.
 
         Raises:
-            InvalidRequestError: the key was used for another body.
-            ConflictError: it is being answered at this moment.
+            ConflictError: the key was used for another body, or is being answered at this moment.
         """
         slot, body_hash = (ask.caller, key), sha256_bytes(body)
         if slot in self._answering:
@@ -132,7 +131,7 @@ class ScoringService:
         finally:
             self._answering.discard(slot)
         if kept.request_hash != body_hash:
-            raise InvalidRequestError("this Idempotency-Key was used for a different body")
+            raise ConflictError("this Idempotency-Key was used for a different body")
         return kept.answer, True
 
     async def answer_table(self, content: bytes, ask: Ask) -> Answer:

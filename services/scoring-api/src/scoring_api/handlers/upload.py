@@ -33,8 +33,10 @@ async def received(request: Request) -> Upload:
         return Upload(media_type, await request.body(), "applicants")
     if media_type != "multipart/form-data":
         raise UnsupportedMediaTypeError(f"send {', '.join(READ)} or a form with a file")
-    async with request.form(max_files=1, max_fields=0) as form:
+    async with request.form(max_files=1, max_fields=1) as form:
         file = form.get("file")
+        if isinstance(file, str):
+            return Upload("text/csv", file.encode(), "applicants")
         if not isinstance(file, UploadFile):
             raise InvalidRequestError("the form has no file; name its field `file`")
         name = PurePath(file.filename or "")
