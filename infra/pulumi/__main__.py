@@ -3,6 +3,8 @@
 import pulumi
 import pulumi_aws as aws
 import pulumi_kubernetes as kubernetes
+from pulumi import ResourceOptions
+
 from credit_infra.alarms import Alarms
 from credit_infra.cluster import Cluster
 from credit_infra.constants import ARGOCD_NAMESPACE
@@ -20,7 +22,6 @@ from credit_infra.roles import Roles
 from credit_infra.secret_containers import SecretContainers
 from credit_infra.settings import CloudConfig, load
 from credit_infra.storage import Storage
-from pulumi import ResourceOptions
 
 
 def cloud(config: CloudConfig) -> kubernetes.Provider:

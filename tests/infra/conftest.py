@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pytest
-from credit_infra.recording import Recording, record
 from stacks import CLOUD_STACKS, STACKS
+
+from credit_infra.recording import Recording, record
 
 pytest_plugins = ["pytester", "runtime_decorator"]
 

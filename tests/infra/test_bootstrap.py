@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
+
 from credit_infra.constants import SECRETS
 from credit_infra.recording import PROJECT_ROOT
 

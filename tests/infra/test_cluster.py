@@ -6,10 +6,11 @@ import json
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
+
 from credit_infra.cluster_config import ClusterConfig
 from credit_infra.constants import KUBERNETES_VERSION
 from credit_infra.recording import Recording
-from pydantic import ValidationError
 
 STEADY = {
     "name": "steady",

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 import yaml
+from stacks import CLOUD_STACKS
+
 from credit_infra import constants
 from credit_infra.argocd_install import REPOSITORY_ROOT
 from credit_infra.recording import Recording
-from stacks import CLOUD_STACKS
 
 ENVIRONMENTS = REPOSITORY_ROOT / "environments"
 CHARTS = REPOSITORY_ROOT / "charts"

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 import yaml
+from stacks import STACKS
+
 from credit_infra.argocd_install import INSTALL_FILE, REPOSITORY_ROOT, install_config, install_objects
 from credit_infra.constants import EXTERNAL_SECRETS_VERSION, SECRETS
 from credit_infra.errors import InstallError
 from credit_infra.recording import PROJECT_ROOT, Recording
-from stacks import STACKS
 
 STAND_IN = PROJECT_ROOT / "recorded-manifest.yaml"
 ENVIRONMENTS = {"staging": ["staging"], "production": ["production"], "kind": ["staging", "production"]}

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from stacks import statements
+
 from credit_infra.constants import APPS
 from credit_infra.recording import Recorded, Recording
-from stacks import statements
 
 POLICY = "aws:iam/rolePolicy:RolePolicy"
 ROLE = "aws:iam/role:Role"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from stacks import CLOUD_STACKS, statements
+
 from credit_infra.costs import estimate, prices
 from credit_infra.recording import Recording
-from stacks import CLOUD_STACKS, statements
 
 ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
 

@@ -8,15 +8,16 @@ from typing import Any
 
 import pulumi
 import pytest
+from hypothesis import given, settings, strategies as st
+from pydantic import ValidationError
+from stacks import statements
+
 from credit_infra.addresses import NARROWEST_PRIVATE_PREFIX, carve, narrowest_vpc
 from credit_infra.network import Network
 from credit_infra.network_config import NetworkConfig
 from credit_infra.place import Place
 from credit_infra.recording import Recording, record_with
 from credit_infra.roles import Roles
-from hypothesis import given, settings, strategies as st
-from pydantic import ValidationError
-from stacks import statements
 
 GOOD: dict[str, Any] = {
     "region": "eu-central-1",

@@ -11,12 +11,13 @@ from typing import Any
 import grpc
 import pulumi_aws as aws
 import pytest
-from credit_infra.policy import BUCKET_SIDES, RULES, violations
-from credit_infra.policy_checks import UNTAGGED, Resource
-from credit_infra.recording import PROJECT_ROOT, Recording
 from google.protobuf import empty_pb2, struct_pb2
 from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc
 from stacks import CLOUD_STACKS, STACKS, engine_view
+
+from credit_infra.policy import BUCKET_SIDES, RULES, violations
+from credit_infra.policy_checks import UNTAGGED, Resource
+from credit_infra.recording import PROJECT_ROOT, Recording
 
 TAGS = dict.fromkeys(("Project", "Stack", "Component", "ManagedBy", "Name"), "x")
 EVERYTHING = json.dumps({"Statement": [{"Sid": "A", "Effect": "Allow", "Action": "*", "Resource": "*"}]})

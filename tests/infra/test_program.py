@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from stacks import CLOUD_STACKS, STACKS
+
 from credit_infra import constants
 from credit_infra.recording import PROJECT_ROOT, Recording, record
-from stacks import CLOUD_STACKS, STACKS
 
 MAIN = PROJECT_ROOT / "__main__.py"
 

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from credit_infra.recording import PROJECT_ROOT
 
 HEAD = "import pulumi\nimport pulumi_aws as aws\nfrom hypothesis import given, strategies as st\n"

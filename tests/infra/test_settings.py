@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 import yaml
+from pulumi.runtime import rpc
+from stacks import STACKS
+
 from credit_infra.errors import ConfigError
 from credit_infra.recording import PROJECT_ROOT, record_with, run_main
 from credit_infra.settings import load
-from pulumi.runtime import rpc
-from stacks import STACKS
 
 Document = dict[str, Any]
 

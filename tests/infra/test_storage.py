@@ -6,13 +6,14 @@ import json
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
+from stacks import statements
+
 from credit_infra.constants import IMAGES, SECRETS
 from credit_infra.policy import BUCKET_SIDES, DATA
 from credit_infra.recording import Recording
 from credit_infra.registries import RegistriesConfig
 from credit_infra.storage import StorageConfig
-from pydantic import ValidationError
-from stacks import statements
 
 BUCKETS = ("archive", "models", "reports")
 
