@@ -1,0 +1,52 @@
+"""Released model images, copied by digest to the registry that clusters pull from, and signed there. Builds nothing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from credit_delivery import record
+from credit_delivery.errors import CommandFailedError, ReleaseError
+from credit_delivery.programs import run
+from credit_delivery.record import ReleaseRecord
+from credit_delivery.repository import Repository
+
+IMAGE = "credit-model"
+
+
+def publish(root: Path, registry: str) -> list[str]:
+    """A line for each release; what is in `registry` already is left as it is.
+
+    Raises:
+        ReleaseError: a release was never pushed, or the registry has another image under its tag.
+        CommandFailedError: docker or cosign could not.
+    """
+    repository = Repository(root)
+    tags = [Path(path).stem for path in repository.names(record.FOLDER) if path.endswith(".json")]
+    return [_publish(record.read(repository, tag), f"{registry.rstrip('/')}/{IMAGE}") for tag in sorted(tags)]
+
+
+def _publish(release: ReleaseRecord, target: str) -> str:
+    there = _digest(f"{target}:{release.tag}")
+    if there is None:
+        if "/" not in release.image:
+            raise ReleaseError(f"{release.tag} was built without --registry and is on no registry; build it again")
+        source = f"{release.image}@{release.image_digest}"
+        # An index around the one manifest would have another digest than the record and the environments name.
+        copy = ["docker", "buildx", "imagetools", "create", "--prefer-index=false"]
+        run([*copy, "--tag", f"{target}:{release.tag}", source])
+        there = _digest(f"{target}:{release.tag}")
+    if there != release.image_digest:
+        raise ReleaseError(f"{target}:{release.tag} is {there}, its record says {release.image_digest}: do not run it")
+    # Signed again where it was there already: a copy whose signing failed must not stay unsigned.
+    run(["cosign", "sign", "--yes", f"{target}@{release.image_digest}"])
+    return f"{target}:{release.tag}  {there}"
+
+
+def _digest(reference: str) -> str | None:
+    """What the registry has under a name, or None."""
+    try:
+        said = run(["docker", "buildx", "imagetools", "inspect", "--format", "{{json .Manifest}}", reference])
+    except CommandFailedError:
+        return None
+    return str(json.loads(said)["digest"])

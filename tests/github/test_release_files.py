@@ -1,0 +1,178 @@
+import os
+import shutil
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from credit_contract.bundle import DatasetVersion
+from credit_delivery import programs, record
+from credit_delivery.environments import model_file
+from credit_delivery.record import Latency, ReleaseRecord
+from credit_delivery.supply_chain.__main__ import main
+
+from .workflows import ROOT
+
+PERSON = ["-c", "user.name=A", "-c", "user.email=a@example.com"]
+REGISTRY = "registry.example/team"
+DIGEST = "sha256:" + "a" * 64
+STAND_IN = """\
+#!/bin/sh
+# Registries by file: imagetools create copies a digest, inspect tells it.
+echo "$(basename "$0") $*" >> "$STORE/calls"
+for last; do :; done
+file() { echo "$STORE/$(echo "$1" | tr '/:' '__')"; }
+case "$1 $2 $3" in
+"buildx imagetools inspect") cat "$(file "$last")" ;;
+"buildx imagetools create") printf '{"digest": "%s"}' "${PUSHED:-${last#*@}}" > "$(file "$6")" ;;
+esac
+"""
+
+
+def git(folder: Path, *arguments: str) -> str:
+    return programs.run(["git", *PERSON, *arguments], folder=folder)
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Charts, environments and Argo CD's files of this repository, committed in one of their own."""
+    for name in ("argocd", "charts", "environments"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    (tmp_path / "CHANGELOG.md").write_text(
+        "# Changelog\n\n## Unreleased\n- later\n\n## [1.2.3] - 2026-01-01\n- fixed\n"
+    )
+    git(tmp_path, "init", "--quiet")
+    git(tmp_path, "add", "-A")
+    git(tmp_path, "commit", "--quiet", "-m", "All")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def _helm() -> None:
+    if programs.find("helm") is None:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)("helm is missing: `make tools`")
+
+
+@pytest.fixture
+def store(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where docker and cosign that stand in keep what they were asked."""
+    folder = tmp_path_factory.mktemp("store")
+    for name in ("docker", "cosign"):
+        (folder / name).write_text(STAND_IN)
+        (folder / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("STORE", str(folder))
+    return folder
+
+
+def release(checkout: Path, tag: str, image: str) -> None:
+    made = ReleaseRecord(
+        tag=tag,
+        model_digest="b" * 64,
+        policy_digest="c" * 64,
+        image=image,
+        image_digest=DIGEST,
+        dataset=DatasetVersion(name="simulated", version="v2", sha256="0" * 64, holdout_sha256="1" * 64),
+        commit="d" * 40,
+        metrics={},
+        gates=(),
+        latency=Latency(p50_us=1, p99_us=2),
+        parent=None,
+    )
+    path = checkout / record.file(tag)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(made.text())
+    git(checkout, "add", "-A")
+    git(checkout, "commit", "--quiet", "-m", f"Release {tag}")
+
+
+def refused(*arguments: str) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 1
+
+
+@pytest.mark.usefixtures("_helm")
+def test_a_changed_model_shows_in_the_manifests_of_its_environment_alone(checkout: Path) -> None:
+    path = checkout / model_file("production")
+    path.write_text(path.read_text().replace("unreleased", "model-7"))
+    main(["manifests", "HEAD"])
+    page = (checkout / "var/manifests.md").read_text()
+    added = [line for line in page.splitlines() if line.startswith("+ ") and "model-7" in line]
+    assert added
+    assert "<summary>production/scoring-api" in page
+    assert "staging/" not in page
+
+
+@pytest.mark.usefixtures("_helm")
+def test_a_change_that_renders_the_same_says_so(checkout: Path) -> None:
+    path = checkout / "environments/production/scoring-api.yaml"
+    path.write_text(f"# Another word about it.\n{path.read_text()}")
+    main(["manifests", "HEAD"])
+    assert "Rendered manifests are those of" in (checkout / "var/manifests.md").read_text()
+
+
+@pytest.mark.usefixtures("_helm")
+def test_a_new_application_is_compared_with_nothing(checkout: Path) -> None:
+    kept = (checkout / "charts/tracking").rename(checkout / "aside")
+    git(checkout, "commit", "--quiet", "-am", "Without tracking")
+    kept.rename(checkout / "charts/tracking")
+    main(["manifests", "HEAD"])
+    assert "<summary>staging/tracking: +" in (checkout / "var/manifests.md").read_text()
+
+
+@pytest.mark.usefixtures("_helm")
+def test_what_does_not_render_is_an_error(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (checkout / "environments/staging/tracking.yaml").write_text("mispelt: 1\n")
+    refused("manifests", "HEAD")
+    assert "helm template tracking" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("_helm")
+def test_a_release_has_its_notes_and_every_chart_in_its_version(checkout: Path) -> None:
+    main(["release-files", "v1.2.3"])
+    folder = checkout / "var/release"
+    assert (folder / "notes.md").read_text() == "- fixed\n"
+    packages = {path.name for path in folder.glob("*.tgz")}
+    assert packages == {f"{path.parent.name}-1.2.3.tgz" for path in (checkout / "charts").glob("*/Chart.yaml")}
+    with tarfile.open(folder / "scoring-api-1.2.3.tgz") as package:
+        assert "scoring-api/values.schema.json" in package.getnames()
+
+
+@pytest.mark.parametrize("version", ["v1.2.4", "1.2.3", "v1.2"])
+def test_a_version_without_notes_or_of_another_form_is_refused(checkout: Path, version: str) -> None:
+    refused("release-files", version)
+    assert not (checkout / "var/release").exists()
+
+
+def test_a_released_model_is_copied_by_digest_and_signed(checkout: Path, store: Path) -> None:
+    release(checkout, "a", "ghcr.example/team/credit-model")
+    main(["publish-models", REGISTRY])
+    calls = (store / "calls").read_text()
+    assert f"--tag {REGISTRY}/credit-model:a ghcr.example/team/credit-model@{DIGEST}" in calls
+    assert calls.splitlines()[-1] == f"cosign sign --yes {REGISTRY}/credit-model@{DIGEST}"
+
+
+def test_a_model_is_copied_once(checkout: Path, store: Path) -> None:
+    release(checkout, "a", "ghcr.example/team/credit-model")
+    main(["publish-models", REGISTRY])
+    main(["publish-models", REGISTRY])
+    assert (store / "calls").read_text().count("imagetools create") == 1
+
+
+def test_another_image_under_a_releases_tag_is_never_signed(
+    checkout: Path, store: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PUSHED", "sha256:" + "e" * 64)
+    release(checkout, "a", "ghcr.example/team/credit-model")
+    refused("publish-models", REGISTRY)
+    assert "do not run it" in capsys.readouterr().err
+    assert "cosign" not in (store / "calls").read_text()
+
+
+@pytest.mark.usefixtures("store")
+def test_a_release_that_is_on_no_registry_is_named(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    release(checkout, "a", "credit-model")
+    refused("publish-models", REGISTRY)
+    assert "a was built without --registry" in capsys.readouterr().err
