@@ -7,7 +7,7 @@ import yaml
 from credit_contract.gates import GateResult
 from credit_training.config import train_config
 from credit_training.progress import Progress
-from credit_training.report import write_report
+from credit_training.report import draw_contender, write_report
 from credit_training.run import run
 
 SMALL = [
@@ -51,3 +51,13 @@ def test_the_page_is_one_file_shows_the_run_and_escapes_what_it_is_given(result,
     assert page == again
     elsewhere = {**evaluation, "dataset": {**evaluation["dataset"], "holdout_sha256": "0" * 64}}
     assert "Champion against challenger" not in write_report(*arguments, elsewhere, tmp_path).read_text()
+    pictures = draw_contender(result.contenders[0], tmp_path)
+    assert {path.name for path in pictures} == {
+        "roc.png",
+        "ks.png",
+        "calibration.png",
+        "scores.png",
+        "gains.png",
+        "psi.png",
+    }
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in pictures)

@@ -18,7 +18,7 @@ from credit_training.contender import Contender
 from credit_training.evaluation import champion_challenger, comparable
 from credit_training.files import write_whole
 from credit_training.latency import Latency
-from credit_training.plots import Scored, evaluation_plots, svg_uri
+from credit_training.plots import Scored, evaluation_plots, save_pngs, svg_uri
 
 COLUMNS = (
     ("auc", "AUC", True),
@@ -67,6 +67,19 @@ def write_report(
         plots=_plots(contenders),
     )
     return write_whole(folder / f"{network.data.spec.name}-run.html", page.encode())
+
+
+def draw_contender(one: Contender, folder: Path) -> list[Path]:
+    """The pictures of one contender on its hold-out, as PNG files in a folder of its own, for its tracked run.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    test = one.portfolio.test()
+    policy = one.data.spec.policy_for(one.portfolio.schema)
+    scored = Scored(one.algorithm, test, one.model.predict(test.encoded))
+    plots = evaluation_plots([scored], policy, one.figures["stability"])
+    return save_pngs(plots, folder / f"{one.data.spec.name}-{one.data.version}-{one.algorithm}")
 
 
 def _template() -> Any:
