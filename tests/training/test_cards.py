@@ -1,0 +1,99 @@
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from credit_training.card_figures import FOLDER, keep_cross_validation, read_figures
+from credit_training.cards import BLOCKS, CARDS, MARKED, refresh
+from credit_training.dataset import dataset_names
+from credit_training.errors import CardError
+
+REPOSITORY = Path(__file__).parents[2]
+SCORED = {"auc": 0.7, "ks": 0.3, "brier": 0.1, "log_loss": 0.4, "ece": 0.01}
+
+
+@pytest.fixture
+def root(tmp_path):
+    """A repository with two short cards and the figures of one cross-validation."""
+    found = {"folds": 5, "repeats": 1, "mean": SCORED, "deviation": SCORED, "pooled": SCORED}
+    keep_cross_validation("german", "v2", {"network": found}, tmp_path)
+    block = "<!-- figures:german.cross_validation -->\n<!-- /figures -->"
+    for name in CARDS:
+        (tmp_path / name).write_text(f"# By hand\n\n{block}\n\nBy hand, too.\n")
+    return tmp_path
+
+
+def test_the_cards_of_this_repository_are_fresh():
+    assert refresh(check=True, root=REPOSITORY) == 0
+
+
+def test_the_cards_show_every_dataset_and_every_block():
+    shown = {found for name in CARDS for found in MARKED.findall((REPOSITORY / name).read_text(encoding="utf-8"))}
+    assert {name for _, name in shown} == set(BLOCKS)
+    assert {(dataset, "fields") for dataset in dataset_names()} <= shown
+    assert {(dataset, "quality") for dataset in dataset_names()} <= shown
+
+
+def test_the_cards_promise_no_compliance():
+    for name in CARDS:
+        assert not re.search(r"\bcompli(ant|es)\b", (REPOSITORY / name).read_text(encoding="utf-8"), re.IGNORECASE)
+
+
+def test_committed_figures_are_aggregates_without_paths():
+    for path in (REPOSITORY / FOLDER).glob("*.json"):
+        text = path.read_text(encoding="utf-8")
+        assert len(text) < 60_000
+        assert not re.search(r'"/|[A-Z]:\\\\', text)
+        assert set(json.loads(text)) <= {"data", "model", "cross_validation"}
+
+
+def test_figures_are_renewed_and_prose_is_left(root):
+    assert refresh(check=True, root=root) == 1
+    assert refresh(check=False, root=root) == 0
+    card = (root / "MODEL_CARD.md").read_text()
+    assert "| network | 0.7000 ± 0.7000 |" in card
+    assert card.startswith("# By hand\n")
+    assert card.endswith("By hand, too.\n")
+    assert refresh(check=True, root=root) == 0
+
+
+def test_checking_changes_nothing_and_names_the_stale_card(root, capsys):
+    refresh(check=False, root=root)
+    card = root / "DATASET_CARD.md"
+    edited = card.read_text().replace("0.7000", "0.9000")
+    card.write_text(edited)
+    assert refresh(check=True, root=root) == 1
+    assert card.read_text() == edited
+    assert capsys.readouterr().err == "stale: DATASET_CARD.md; run credit-train cards\n"
+
+
+def test_one_part_is_kept_when_another_is_replaced(root):
+    path = root / FOLDER / "german.json"
+    path.write_text(json.dumps({**read_figures("german", root), "data": {"v1": {"rows": 7}}}))
+    keep_cross_validation("german", "v1", {}, root)
+    assert read_figures("german", root) == {
+        "cross_validation": {"version": "v1", "algorithms": {}},
+        "data": {"v1": {"rows": 7}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("marker", "message"),
+    [
+        ("<!-- figures:german.qualty -->\n<!-- /figures -->", "no such block"),
+        ("<!-- figures:german.quality -->\n<!-- /figures -->", "'model' was not kept for german"),
+        ("<!-- figures:taiwan.quality -->\n<!-- /figures -->", r"taiwan\.json: No such file"),
+        ("<!-- figures:german.quality -->", "not of the form"),
+        ("<!-- figures: german -->\n<!-- /figures -->", "not of the form"),
+    ],
+)
+def test_a_marker_that_cannot_be_filled_is_named(root, marker, message):
+    (root / "MODEL_CARD.md").write_text(f"{marker}\n")
+    with pytest.raises(CardError, match=message):
+        refresh(check=False, root=root)
+
+
+def test_a_missing_card_says_where_to_run(tmp_path):
+    with pytest.raises(CardError, match=r"MODEL_CARD\.md: No such file.*repository's root"):
+        refresh(check=True, root=tmp_path)
