@@ -63,7 +63,7 @@ cards: setup ## refresh the figures in MODEL_CARD.md and DATASET_CARD.md
 mlflow: setup ## open the tracking server's page on http://127.0.0.1:5000
 	$(BIN)/credit-train mlflow $(ARGS)
 
-serve: setup ## answer applicants on http://127.0.0.1:8080 with the newest candidate
+serve: setup ## answer applicants on http://127.0.0.1:8000 with the newest candidate
 	$(BIN)/scoring-api serve --bundle $(BUNDLE) --tag $(DATASET)-candidate auth=none $(ARGS)
 
 pictures: setup ## take README's screenshots anew with the Chromium of this machine

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from mlflow import MlflowClient
 from playwright.sync_api import Page, sync_playwright
 
 HERE = Path(__file__).parent
@@ -48,11 +49,7 @@ def main() -> None:
 
 def compare(page: Page, port: int, dataset: str) -> None:
     """MLflow's run table of the dataset's experiment, best AUC first."""
-    sys.path.insert(0, str(HERE))
-    import mlflow  # noqa: PLC0415  slow to import, and only needed here
-
-    mlflow.set_tracking_uri(f"http://127.0.0.1:{port}")
-    experiment = mlflow.get_experiment_by_name(f"credit-{dataset}")
+    experiment = MlflowClient(f"http://127.0.0.1:{port}").get_experiment_by_name(f"credit-{dataset}")
     if experiment is None:
         sys.exit(f"no experiment credit-{dataset} in the store; run `make demo` first")
     page.goto(f"http://127.0.0.1:{port}/#/experiments/{experiment.experiment_id}/runs", wait_until="networkidle")
@@ -79,9 +76,11 @@ def free_port() -> int:
 
 
 @contextmanager
-def server(command: list[str], ready: str, patience_s: float = 60) -> Iterator[None]:
+def server(command: list[str], ready: str, patience_s: float = 240) -> Iterator[None]:
     """A server for as long as it is needed."""
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(  # noqa: S603
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     try:
         until = time.monotonic() + patience_s
         while not answers(ready):
@@ -97,7 +96,7 @@ def server(command: list[str], ready: str, patience_s: float = 60) -> Iterator[N
 def answers(url: str) -> bool:
     """Whether a GET gets 200."""
     try:
-        with urllib.request.urlopen(url, timeout=2) as response:
+        with urllib.request.urlopen(url, timeout=2) as response:  # noqa: S310
             return bool(response.status == 200)
     except (urllib.error.URLError, OSError):
         return False

@@ -72,3 +72,16 @@ def test_text_is_read_by_the_fields_kind_and_what_cannot_be_read_is_refused(sche
     )
     assert rows[0] == {"income": 12.5, "job": "a", "debts": None}
     assert {(p.field, p.code) for p in problems_of(schema, rows[1])} == {("income", "type"), ("job", "category")}
+
+
+@pytest.mark.parametrize("text", ["1_000", " 12", "12 ", "nan", "inf", "1e", "0x10", "١٢", "1,5"])
+def test_text_that_only_python_takes_for_a_number_is_refused(schema, text):
+    (row,) = from_text(schema, [{"income": text, "job": "a"}])
+    assert [(p.field, p.code) for p in problems_of(schema, row)] == [("income", "type")]
+
+
+@pytest.mark.parametrize("text", ["12", "+12.", ".5", "1e3", "1.5E-2", "0012"])
+def test_numbers_as_files_have_them_are_read(schema, text):
+    (row,) = from_text(schema, [{"income": text, "job": "a"}])
+    assert row["income"] == float(text)
+    assert problems_of(schema, row) == []

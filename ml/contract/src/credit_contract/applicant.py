@@ -6,6 +6,7 @@ The reference of what is accepted; services may decode faster, never differently
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,7 @@ from credit_contract.errors import ApplicantError, Problem
 from credit_contract.schema import MISSING_CODE, FeatureSchema, Field
 
 MAX_PROBLEMS = 100
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,14 +155,15 @@ def _value(field: Field | None, text: str) -> Any:
         return text
     if field.kind == "category":
         code = field.codes_by_text.get(text)
-        if code is None:
-            return text if isinstance(field.categories[0], str) else _number(text, int)
-        return field.categories[code - 1]
-    return _number(text, float)
+        if code is not None:
+            return field.categories[code - 1]
+        if isinstance(field.categories[0], str):
+            return text
+    number = _number(text)
+    whole = field.kind == "category" and isinstance(number, float) and number.is_integer()
+    return int(number) if whole else number
 
 
-def _number(text: str, kind: type[int] | type[float]) -> Any:
-    try:
-        return kind(text)
-    except ValueError:
-        return text
+def _number(text: str) -> Any:
+    # Python reads more than data means: 1_000, blanks around, nan and inf stay text.
+    return float(text) if NUMBER.fullmatch(text) else text
