@@ -45,6 +45,16 @@ def released(bare: World, tmp_path_factory: pytest.TempPathFactory) -> World:
     return made
 
 
+@pytest.fixture(scope="session")
+def two_promoted(released: World, tmp_path_factory: pytest.TempPathFactory) -> World:
+    made = moved(released, tmp_path_factory.mktemp("promoted"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(made.root)
+        made.promote("staging", "a")
+        made.promote("staging", "b")
+    return made
+
+
 @pytest.fixture
 def empty(bare: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     world = moved(bare, tmp_path)
@@ -56,5 +66,13 @@ def empty(bare: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World
 def world(released: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     """Releases a, b and c; no environment runs any."""
     world = moved(released, tmp_path)
+    monkeypatch.chdir(world.root)
+    return world
+
+
+@pytest.fixture
+def staged(two_promoted: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    """Staging ran release a and runs b."""
+    world = moved(two_promoted, tmp_path)
     monkeypatch.chdir(world.root)
     return world

@@ -88,22 +88,18 @@ def test_a_change_cannot_lift_the_freeze_that_stops_it(proposed: World) -> None:
     assert any("staging is frozen" in reason for reason in reasons(proposed))
 
 
-def test_a_quarantined_model_is_refused_however_it_comes(world: World) -> None:
-    for tag in ("a", "b"):
-        world.promote("staging", tag)
-    roll_back(world.repository, "staging", "declined everybody")
-    typed(world, "staging", "b")
-    world.commit("environments/quarantine.yaml", "quarantined: []\n")
-    assert reasons(world) == ["staging: model b is quarantined since it failed in staging: declined everybody"]
+def test_a_quarantined_model_is_refused_however_it_comes(staged: World) -> None:
+    roll_back(staged.repository, "staging", "declined everybody")
+    typed(staged, "staging", "b")
+    staged.commit("environments/quarantine.yaml", "quarantined: []\n")
+    assert reasons(staged) == ["staging: model b is quarantined since it failed in staging: declined everybody"]
 
 
-def test_a_rollback_passes_without_evidence_even_when_frozen(world: World) -> None:
-    for tag in ("a", "b"):
-        world.promote("staging", tag)
-    freeze(world.repository, "staging")
-    world.git("checkout", "--quiet", "-b", "back")
-    roll_back(world.repository, "staging", "declined everybody")
-    assert check(world.repository, "main", world.rebuild) == ["staging: model a"]
+def test_a_rollback_passes_without_evidence_even_when_frozen(staged: World) -> None:
+    freeze(staged.repository, "staging")
+    staged.git("checkout", "--quiet", "-b", "back")
+    roll_back(staged.repository, "staging", "declined everybody")
+    assert check(staged.repository, "main", staged.rebuild) == ["staging: model a"]
 
 
 def test_a_broken_file_is_refused(proposed: World) -> None:

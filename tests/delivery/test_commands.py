@@ -96,6 +96,16 @@ def test_a_bump_is_pushed_when_asked(world: World) -> None:
     assert digest in world.read("environments/staging/scoring-api.image.yaml")
 
 
+def test_a_remote_that_went_on_is_not_overwritten(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    run("freeze", "--env", "staging", "--push")
+    there = world.git("rev-parse", "HEAD")
+    world.git("reset", "--quiet", "--hard", "HEAD^")
+    with pytest.raises(SystemExit):
+        run("freeze", "--env", "production", "--push")
+    assert "origin does not take main: ! [rejected]" in capsys.readouterr().err
+    assert world.git("ls-remote", "origin", "refs/heads/main").startswith(there)
+
+
 def test_freeze_and_off(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     run("freeze", "--env", "production")
     run("freeze", "--env", "production")

@@ -85,12 +85,10 @@ def test_nobody_asked_confirms_nothing(world: World) -> None:
         confirm(world.repository, [])
 
 
-def test_a_quarantined_model_is_not_confirmed(world: World) -> None:
-    for tag in ("a", "b"):
-        world.promote("staging", tag)
-    bad = world.read("environments/staging/model.yaml")
-    roll_back(world.repository, "staging", "declined everybody")
-    world.commit("environments/staging/model.yaml", bad)
-    seen = Observation(where="a pod", ready=True, model_digest=record.read(world.repository, "b").model_digest)
+def test_a_quarantined_model_is_not_confirmed(staged: World) -> None:
+    bad = staged.read("environments/staging/model.yaml")
+    roll_back(staged.repository, "staging", "declined everybody")
+    staged.commit("environments/staging/model.yaml", bad)
+    seen = Observation(where="a pod", ready=True, model_digest=record.read(staged.repository, "b").model_digest)
     with pytest.raises(RefusedError, match="quarantined"):
-        confirm(world.repository, [seen])
+        confirm(staged.repository, [seen])

@@ -107,13 +107,11 @@ def test_what_git_wants_now_comes_with_remarks(world: World) -> None:
     assert desired(world.repository, "staging")[0].remarks == ("confirmed healthy", "frozen")
 
 
-def test_a_quarantined_or_invented_model_that_runs_is_remarked(world: World) -> None:
-    for tag in ("a", "b"):
-        world.promote("staging", tag)
-    bad = world.read(MODEL)
-    roll_back(world.repository, "staging", "declined everybody")
-    world.commit(MODEL, bad.replace("tag: b ", "tag: invented "))
-    remarks = desired(world.repository, "staging")[0].remarks
+def test_a_quarantined_or_invented_model_that_runs_is_remarked(staged: World) -> None:
+    bad = staged.read(MODEL)
+    roll_back(staged.repository, "staging", "declined everybody")
+    staged.commit(MODEL, bad.replace("tag: b ", "tag: invented "))
+    remarks = desired(staged.repository, "staging")[0].remarks
     assert remarks == (
         "model invented is quarantined since it failed in staging: declined everybody",
         "is no release: digests are not the ones of its record",

@@ -5,7 +5,7 @@ import pytest
 
 from credit_contract.applicant import encode
 from credit_delivery.errors import EvidenceError
-from credit_delivery.holdout import Holdout, read
+from credit_delivery.holdout import Holdout, read, rebuild
 from credit_training.prepare import prepared
 
 from .world import World
@@ -69,3 +69,13 @@ def test_a_file_of_another_kind_is_refused(released: World, tmp_path: Path, cont
     np.savez(tmp_path / "other.npz", target=np.ones(3))
     with pytest.raises(EvidenceError, match="no hold-out"):
         read(tmp_path / "other.npz", released.dataset)
+
+
+def test_training_rebuilds_it_from_the_source(
+    released: World, holdout: Holdout, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("CREDIT_DATA_DIR", str(released.root.parent / "data"))
+    monkeypatch.setenv("CREDIT_HOME", str(tmp_path))
+    described = released.dataset.model_copy(update={"name": str(released.root.parent / "lender.yaml")})
+    again = rebuild(described, released.root)
+    np.testing.assert_array_equal(again.numbers["income"], holdout.numbers["income"])

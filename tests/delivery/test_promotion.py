@@ -115,24 +115,20 @@ def test_a_confirmation_of_another_digest_does_not_count(world: World) -> None:
     assert "not confirmed healthy in staging" in reason
 
 
-def test_what_is_quarantined_is_refused(world: World) -> None:
-    world.promote("staging", "a")
-    world.promote("staging", "b")
-    roll_back(world.repository, "staging", "declined everybody")
-    (reason,) = refused(world, "staging", "b")
+def test_what_is_quarantined_is_refused(staged: World) -> None:
+    roll_back(staged.repository, "staging", "declined everybody")
+    (reason,) = refused(staged, "staging", "b")
     assert reason == "model b is quarantined since it failed in staging: declined everybody"
 
 
-def test_a_quarantined_digest_is_refused_under_another_tag(world: World) -> None:
-    world.promote("staging", "a")
-    world.promote("staging", "b")
-    written = json.loads(world.read("ml/releases/b.json"))
-    roll_back(world.repository, "staging", "declined everybody")
-    world.commit("ml/releases/b2.json", json.dumps(written | {"tag": "b2"}))
-    (reason,) = refused(world, "staging", "b2")
+def test_a_quarantined_digest_is_refused_under_another_tag(staged: World) -> None:
+    written = json.loads(staged.read("ml/releases/b.json"))
+    roll_back(staged.repository, "staging", "declined everybody")
+    staged.commit("ml/releases/b2.json", json.dumps(written | {"tag": "b2"}))
+    (reason,) = refused(staged, "staging", "b2")
     assert "model b2 is quarantined" in reason
     with pytest.raises(RefusedError, match="quarantined"):
-        world.release("b3", intercept=0.2)
+        staged.release("b3", intercept=0.2)
 
 
 def test_a_frozen_environment_refuses(world: World) -> None:

@@ -31,24 +31,20 @@ def test_the_file_before_comes_back_byte_for_byte(world: World) -> None:
     assert (world.root / MODEL).read_bytes() == before
 
 
-def test_it_is_one_commit_of_the_file_and_the_quarantine(world: World) -> None:
-    world.promote("staging", "a")
-    world.promote("staging", "b")
-    commits = world.commits()
-    roll_back(world.repository, "staging", "declined everybody")
-    assert world.commits() == commits + 1
-    shown = world.git("show", "--name-only", "--format=%B").splitlines()
+def test_it_is_one_commit_of_the_file_and_the_quarantine(staged: World) -> None:
+    commits = staged.commits()
+    roll_back(staged.repository, "staging", "declined everybody")
+    assert staged.commits() == commits + 1
+    shown = staged.git("show", "--name-only", "--format=%B").splitlines()
     assert shown[0] == "Roll back staging's model from b to a"
     assert "declined everybody" in shown
     assert shown[-2:] == ["environments/quarantine.yaml", MODEL]
 
 
-def test_the_bad_digest_is_quarantined_with_its_reason(world: World) -> None:
-    world.promote("staging", "a")
-    world.promote("staging", "b")
-    roll_back(world.repository, "staging", "declined everybody")
-    digest = record.read(world.repository, "b").model_digest
-    assert quarantined(world) == [
+def test_the_bad_digest_is_quarantined_with_its_reason(staged: World) -> None:
+    roll_back(staged.repository, "staging", "declined everybody")
+    digest = record.read(staged.repository, "b").model_digest
+    assert quarantined(staged) == [
         {
             "what": "model",
             "tag": "b",
@@ -57,19 +53,17 @@ def test_the_bad_digest_is_quarantined_with_its_reason(world: World) -> None:
             "reason": "declined everybody",
         }
     ]
-    assert world.read("environments/quarantine.yaml").startswith("# Written by credit-release")
+    assert staged.read("environments/quarantine.yaml").startswith("# Written by credit-release")
 
 
-def test_running_it_twice_makes_one_commit(world: World) -> None:
-    world.promote("staging", "a")
-    world.promote("staging", "b")
-    first = roll_back(world.repository, "staging", "declined everybody")
-    commits = world.commits()
-    again = roll_back(world.repository, "staging", "declined everybody")
+def test_running_it_twice_makes_one_commit(staged: World) -> None:
+    first = roll_back(staged.repository, "staging", "declined everybody")
+    commits = staged.commits()
+    again = roll_back(staged.repository, "staging", "declined everybody")
     assert first.commit is not None
     assert again.commit is None
     assert (again.bad, again.restored) == ("b", "a")
-    assert world.commits() == commits
+    assert staged.commits() == commits
 
 
 def test_naming_what_is_bad_goes_further_back_once(world: World) -> None:
@@ -82,12 +76,10 @@ def test_naming_what_is_bad_goes_further_back_once(world: World) -> None:
     assert [entry["tag"] for entry in quarantined(world)] == ["c", "b"]
 
 
-def test_a_quarantined_version_is_stepped_over(world: World) -> None:
-    for tag in ("a", "b"):
-        world.promote("staging", tag)
-    roll_back(world.repository, "staging", "b is bad")
-    world.promote("staging", "c")
-    assert roll_back(world.repository, "staging", "c is bad").restored == "a"
+def test_a_quarantined_version_is_stepped_over(staged: World) -> None:
+    roll_back(staged.repository, "staging", "b is bad")
+    staged.promote("staging", "c")
+    assert roll_back(staged.repository, "staging", "c is bad").restored == "a"
 
 
 def test_with_nothing_released_before_there_is_no_way_back(world: World) -> None:
@@ -139,35 +131,29 @@ def test_settings_of_people_go_back_without_a_quarantine(world: World) -> None:
     assert not (world.root / "environments/quarantine.yaml").exists()
 
 
-def test_two_files_of_one_commit_need_a_choice(world: World) -> None:
-    world.promote("staging", "a")
-    world.promote("staging", "b")
-    world.write("environments/staging/scoring-api.yaml", "autoscaling:\n  minReplicas: 4\n")
-    world.commit(MODEL, world.read(MODEL) + "# noted\n")
-    world.git("add", "--all")
-    world.git("commit", "--quiet", "--amend", "--no-edit")
+def test_two_files_of_one_commit_need_a_choice(staged: World) -> None:
+    staged.write("environments/staging/scoring-api.yaml", "autoscaling:\n  minReplicas: 4\n")
+    staged.commit(MODEL, staged.read(MODEL) + "# noted\n")
+    staged.git("add", "--all")
+    staged.git("commit", "--quiet", "--amend", "--no-edit")
     with pytest.raises(RepositoryError, match="say which with --file"):
-        roll_back(world.repository, "staging", "bad")
-    assert roll_back(world.repository, "staging", "bad", MODEL).restored == "b"
+        roll_back(staged.repository, "staging", "bad")
+    assert roll_back(staged.repository, "staging", "bad", MODEL).restored == "b"
 
 
-def test_uncommitted_changes_of_the_file_are_not_lost(world: World) -> None:
-    world.promote("staging", "a")
-    world.promote("staging", "b")
-    world.write(MODEL, "mine\n")
+def test_uncommitted_changes_of_the_file_are_not_lost(staged: World) -> None:
+    staged.write(MODEL, "mine\n")
     with pytest.raises(RepositoryError, match="has uncommitted changes"):
-        roll_back(world.repository, "staging", "bad")
-    assert world.read(MODEL) == "mine\n"
+        roll_back(staged.repository, "staging", "bad")
+    assert staged.read(MODEL) == "mine\n"
 
 
-def test_other_work_in_the_tree_neither_stops_it_nor_gets_in(world: World) -> None:
-    world.promote("staging", "a")
-    world.promote("staging", "b")
-    world.write("notes.txt", "half done\n")
-    world.git("add", "notes.txt")
-    roll_back(world.repository, "staging", "bad")
-    assert "notes.txt" not in world.git("show", "--name-only", "--format=")
-    assert world.git("status", "--porcelain") == "A  notes.txt"
+def test_other_work_in_the_tree_neither_stops_it_nor_gets_in(staged: World) -> None:
+    staged.write("notes.txt", "half done\n")
+    staged.git("add", "notes.txt")
+    roll_back(staged.repository, "staging", "bad")
+    assert "notes.txt" not in staged.git("show", "--name-only", "--format=")
+    assert staged.git("status", "--porcelain") == "A  notes.txt"
 
 
 def test_production_goes_back_alone(world: World) -> None:
@@ -181,9 +167,14 @@ def test_production_goes_back_alone(world: World) -> None:
     assert "tag: b " in world.read(MODEL)
 
 
-def test_a_frozen_environment_can_still_go_back(world: World) -> None:
-    world.promote("staging", "a")
-    world.promote("staging", "b")
+def test_a_confirmation_since_is_not_what_goes_back(staged: World) -> None:
+    digest = record.read(staged.repository, "b").model_digest
+    confirm(staged.repository, [Observation(where="a pod", ready=True, model_digest=digest)])
+    done = roll_back(staged.repository, "staging", "bad after all")
+    assert (done.path, done.bad, done.restored) == (MODEL, "b", "a")
+
+
+def test_a_frozen_environment_can_still_go_back(staged: World) -> None:
     path = "environments/staging/environment.yaml"
-    world.commit(path, world.read(path).replace("frozen: false", "frozen: true"))
-    assert roll_back(world.repository, "staging", "bad").restored == "a"
+    staged.commit(path, staged.read(path).replace("frozen: false", "frozen: true"))
+    assert roll_back(staged.repository, "staging", "bad").restored == "a"

@@ -106,7 +106,7 @@ def _approval(evidence: Document) -> list[str]:
         ratios = [_number(found["adverse_impact_ratio"][side]) for side in sides]
         rows.append(("lowest : highest", "", *ratios))
         lines += ["", *table((attribute, "applicants", *sides), rows)]
-    return ["## Approval rate by group (no model sees these attributes unless it says so)", *lines] if lines else []
+    return ["## Approval rate by group of each protected attribute", *lines] if lines else []
 
 
 def _reasons(evidence: Document) -> list[str]:
@@ -131,7 +131,7 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
 
 
 def _interval(estimate: Mapping[str, float], sign: str = "") -> str:
-    value, low, high = (f"{estimate[key]:{sign}.4f}" for key in ("value", "low", "high"))
+    value, low, high = (f"{estimate[key]:{sign}z.4f}" for key in ("value", "low", "high"))
     return f"{value} ({low} to {high})"
 
 

@@ -90,7 +90,7 @@ def rebuild(dataset: DatasetVersion, root: Path) -> Holdout:
         raise ToolsMissingError("credit-train is missing, which rebuilds the hold-out: `make setup`, or give --holdout")
     with TemporaryDirectory(prefix="credit-holdout-") as folder:
         out = Path(folder, "holdout.npz")
-        which = [f"dataset={dataset.name}", f"version={dataset.version}"]
+        which = [f"dataset={dataset.name}", f"versions=[{dataset.version}]"]
         run([program, "holdout", *which, "--out", str(out)], folder=root)
         return read(out, dataset)
 

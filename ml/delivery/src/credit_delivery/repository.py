@@ -92,7 +92,8 @@ class Repository:
 
     def names(self, folder: str, revision: str = "HEAD") -> list[str]:
         """Paths of the files directly in a folder at a commit."""
-        return self.git("ls-tree", "--name-only", revision, f"{folder}/").splitlines()
+        entries = (line.split(maxsplit=3) for line in self.git("ls-tree", revision, f"{folder}/").splitlines())
+        return [path for _, kind, _, path in entries if kind == "blob"]
 
     def log(self, *paths: str, revision: str = "HEAD") -> list[Commit]:
         """First-parent commits that changed one of the paths, newest first."""
@@ -124,8 +125,20 @@ class Repository:
         return succeeds(["git", "-C", str(self.root), "remote", "get-url", "origin"])
 
     def push(self, branch: str, *, force: bool = False) -> None:
-        """Send a branch to `origin`."""
-        self.git("push", "--quiet", *(["--force"] if force else []), "origin", f"refs/heads/{branch}")
+        """Send a branch to `origin`.
+
+        Raises:
+            RepositoryError: origin does not take it, most often because somebody pushed before.
+        """
+        try:
+            self.git("push", "--quiet", *(["--force"] if force else []), "origin", f"refs/heads/{branch}")
+        except CommandFailedError as error:
+            lines = error.output.splitlines()
+            why = next((" ".join(line.split()) for line in lines if "rejected]" in line), lines[-1] if lines else "")
+            raise RepositoryError(
+                f"origin does not take {branch}: {why}; the commit stays here: fetch, and repeat the command on what "
+                "is there now"
+            ) from None
 
     @contextmanager
     def aside(self, branch: str) -> Iterator[Repository]:
