@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -41,6 +42,14 @@ def refresh() -> None:
     """Have Argo CD look at git now rather than at its next turn."""
     annotation = "argocd.argoproj.io/refresh=normal"
     kubectl("annotate", "applications.argoproj.io", "--all", "--namespace", NAMESPACE, annotation, "--overwrite")
+
+
+def interrupt(name: str) -> None:
+    """End a sync that is under way, so that a newer commit need not wait until it has failed."""
+    (found,) = [item for item in items("applications.argoproj.io", NAMESPACE) if item["metadata"]["name"] == name]
+    if found.get("status", {}).get("operationState", {}).get("phase") == "Running":
+        end = json.dumps({"status": {"operationState": {"phase": "Terminating"}}})
+        kubectl("patch", "applications.argoproj.io", name, "--namespace", NAMESPACE, "--type", "merge", "--patch", end)
 
 
 def wait(names: Collection[str], timeout_s: float, show: Callable[[list[Application]], None]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from credit_delivery.programs import run
 
-DOCKERFILES = {"scoring-api": "services/scoring-api/Dockerfile", "tracking": "services/tracking/Dockerfile"}
+DOCKERFILES = {name: f"services/{name}/Dockerfile" for name in ("scoring-api", "drift-monitor", "tracking")}
 MODEL = Path("ml/delivery/images/credit-model")
 
 

@@ -48,7 +48,7 @@ def ready(say: Callable[[str], None]) -> list[Model]:
 
 
 def _train(dataset: str, seed: int, destination: Path) -> None:
-    short = ["versions=[v2]", "register_candidate=false", "proof.latency_calls=0", "proof.quantise=false"]
+    short = ["versions=[v2]", "proof.latency_calls=0", "proof.quantise=false"]
     home = {"CREDIT_HOME": str(TRAINING)}
     run([TRAIN, "run", f"dataset={dataset}", f"seed={seed}", *short], environment=home)
     destination.parent.mkdir(parents=True, exist_ok=True)
