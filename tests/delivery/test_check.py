@@ -58,6 +58,13 @@ def test_a_number_of_the_evidence_that_was_changed_is_named(proposed: World) -> 
     ]
 
 
+@pytest.mark.parametrize(("text", "message"), [("{", "is missing or broken"), ("[]", "not what was recomputed")])
+def test_evidence_of_another_form_is_refused(proposed: World, text: str, message: str) -> None:
+    proposed.commit(EVIDENCE, text)
+    (reason,) = reasons(proposed)
+    assert message in reason
+
+
 def test_a_byte_of_the_gates_that_was_changed_shows(proposed: World) -> None:
     proposed.commit("ml/training/conf/gates.yaml", GATES.replace("0.6,", "0.97,"))
     assert any("gate failed: auc" in reason for reason in reasons(proposed))
@@ -66,7 +73,7 @@ def test_a_byte_of_the_gates_that_was_changed_shows(proposed: World) -> None:
 def test_a_model_typed_by_hand_needs_evidence(world: World) -> None:
     typed(world, "staging", "a")
     assert reasons(world) == [
-        "staging: environments/staging/evidence/a.json is missing: `credit-release promote` writes it"
+        "staging: environments/staging/evidence/a.json is missing or broken: `credit-release promote` writes it"
     ]
 
 

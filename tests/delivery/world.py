@@ -93,7 +93,8 @@ DOCKER = """\
 store="$DOCKER_STORE"
 for last; do :; done
 case "$1" in
-  build) id=$(sha256sum "$last/bundle/manifest.json" | cut -c1-64); test -d "$store/$id" || cp -r "$last/bundle" "$store/$id"
+  build) id=$(sha256sum "$last/bundle/manifest.json" | cut -c1-64)
+         test -d "$store/$id" || cp -r "$last/bundle" "$store/$id"
          echo "sha256:$id" ;;
   tag) echo "$2" > "$store/$(echo "$3" | tr '/:' '__')" ;;
   push) ;;

@@ -79,12 +79,14 @@ def _model_faults(repository: Repository, environment: Name, pin: ModelPin, base
     if release is None or release.pin != pin:
         return [f"model.yaml names {pin.tag} with digests that are not those of {record.file(pin.tag)}"]
     reasons = refusals(repository, environment, release, base)
-    promised = repository.read(evidence_file(environment, pin.tag))
-    if promised is None:
-        return [*reasons, f"{evidence_file(environment, pin.tag)} is missing: `credit-release promote` writes it"]
+    path = evidence_file(environment, pin.tag)
+    try:
+        promised = json.loads(repository.read(path) or "")
+    except ValueError:
+        return [*reasons, f"{path} is missing or broken: `credit-release promote` writes it"]
     document = recompute(repository, environment, release, rebuild, base)
     reasons += [f"gate failed: {loser}" for loser in failed_gates(document)]
-    differing = differences(json.loads(promised), document)
+    differing = differences(promised, document)
     return reasons + [f"evidence is not what was recomputed: {field}" for field in differing]
 
 
