@@ -28,7 +28,7 @@ class Calibration(nn.Module):
 
     def forward(self, logits: Tensor) -> Tensor:
         """PD; never falls when the logit grows."""
-        return torch.sigmoid(logits * self.slope + self.intercept).squeeze(1)
+        return torch.sigmoid(logits @ self.slope + self.intercept).squeeze(1)
 
 
 def fit_calibration(

@@ -11,6 +11,7 @@ Each component grows with z (mirrored where PD must fall with z), so non-negativ
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -62,12 +63,11 @@ class _Block(nn.Module):
             return inputs
         if self.kind == "signed_log":
             return torch.asinh(inputs / self.parameter)
+        if self.kind in ("ratio", "product"):
+            first, *others = torch.chunk(inputs, self.width, dim=1)
+            return first / others[0] if self.kind == "ratio" else math.prod(others, start=first)
         parts = inputs.reshape(-1, self.width, self.count)
         match self.kind:
-            case "ratio":
-                return parts[:, 0] / parts[:, 1]
-            case "product":
-                return parts.prod(dim=1)
             case "max":
                 return parts.amax(dim=1)
             case "min":
