@@ -1,12 +1,13 @@
+import os
 import re
 from pathlib import Path
 
 import pytest
 import yaml
 
-from credit_delivery import confirmation, programs
+from credit_delivery import confirmation, programs, promotion
 from credit_delivery.cluster import images
-from credit_delivery.environments import ENVIRONMENTS, image_file
+from credit_delivery.environments import ENVIRONMENTS, image_file, model_file
 
 from .workflows import FILES, GITHUB, ROOT, WORKFLOWS, Object, jobs, matches, read, steps
 
@@ -185,8 +186,40 @@ def test_the_cli_of_pulumi_is_the_version_of_its_library() -> None:
 def test_actionlint_finds_nothing() -> None:
     path = programs.find("actionlint")
     if path is None:
-        pytest.skip("actionlint is missing: `make tools`")
+        (pytest.fail if os.environ.get("CI") else pytest.skip)("actionlint is missing: `make tools`")
     assert programs.run([path, "-no-color"], folder=ROOT) == ""
+
+
+@pytest.mark.parametrize(
+    ("path", "owner"),
+    [
+        (model_file("production"), "risk-officers"),
+        ("environments/production/evidence/a.json", "risk-officers"),
+        ("environments/quarantine.yaml", "risk-officers"),
+        (promotion.GATES, "risk-officers"),
+        (image_file("production", "scoring-api"), "credit-engineers"),
+        (model_file("staging"), "credit-engineers"),
+        ("ml/delivery/src/credit_delivery/check.py", "platform-owners"),
+        (".github/workflows/check.yml", "platform-owners"),
+    ],
+)
+def test_who_must_approve(path: str, owner: str) -> None:
+    lines = [line.split() for line in (GITHUB / "CODEOWNERS").read_text().splitlines() if line.strip()[:1] not in "#"]
+    deciding = [owners for pattern, *owners in lines if owns(pattern, path)][-1]
+    assert deciding == [f"@example/{owner}"]
+
+
+def test_main_takes_nothing_that_a_code_owner_has_not_approved() -> None:
+    (pull_request,) = [rule["parameters"] for rule in read_json("main")["rules"] if rule["type"] == "pull_request"]
+    assert pull_request["require_code_owner_review"]
+    assert pull_request["dismiss_stale_reviews_on_push"]
+    assert pull_request["require_last_push_approval"]
+
+
+def owns(pattern: str, path: str) -> bool:
+    """Of CODEOWNERS' patterns, those used here: everything, a folder, a file, or `*` in a name."""
+    anchored = pattern.removeprefix("/")
+    return matches(path, [f"{anchored}**" if anchored.endswith("/") else anchored]) or pattern == "*"
 
 
 def read_json(ruleset: str) -> Object:
