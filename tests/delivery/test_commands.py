@@ -106,6 +106,11 @@ def test_a_remote_that_went_on_is_not_overwritten(world: World, capsys: pytest.C
     assert world.git("ls-remote", "origin", "refs/heads/main").startswith(there)
 
 
+def test_options_left_empty_by_a_form_are_as_if_not_given(staged: World) -> None:
+    run("rollback", "--env", "staging", "--reason", "bad", "--file", "", "--bad", "")
+    assert "tag: a " in staged.read("environments/staging/model.yaml")
+
+
 def test_freeze_and_off(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     run("freeze", "--env", "production")
     run("freeze", "--env", "production")

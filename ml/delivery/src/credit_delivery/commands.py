@@ -155,7 +155,7 @@ def _rollback(chosen: argparse.Namespace) -> None:
 
     repository = _here()
     file = chosen.file and f"environments/{chosen.env}/{Path(chosen.file).name}"
-    done = roll_back(repository, chosen.env, chosen.reason, file, chosen.bad)
+    done = roll_back(repository, chosen.env, chosen.reason, file or None, chosen.bad or None)
     print(f"{done.path}: from {done.bad} back to {done.restored}")
     _committed(repository, chosen, done.commit, f"{done.bad} does not run; to go further back, name it with --bad")
 
