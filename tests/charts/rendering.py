@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+
 from credit_delivery import programs, tools
 
 ROOT = Path(__file__).parents[2]

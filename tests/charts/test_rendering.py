@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from credit_delivery import chart_files
 
 from .rendering import (

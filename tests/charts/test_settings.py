@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import yaml
+
 from credit_delivery.chart_files import FROM_CHART, SETTINGS
 
 from .rendering import CHARTS, containers, pod_template, render, targets

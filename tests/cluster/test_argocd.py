@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import yaml
+
 from credit_delivery.cluster.argocd import adapted
 
 ABOUT = yaml.safe_load((Path(__file__).parents[2] / "argocd/install.yaml").read_text())

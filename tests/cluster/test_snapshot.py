@@ -2,6 +2,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from credit_delivery.cluster.snapshot import commit_changes, commit_tree
 
 
