@@ -1,4 +1,4 @@
-"""The teachers whose PDs the served network learns: monotone boosted trees and a small network, averaged, per fold.
+"""The teachers whose PDs the served network learns: monotone boosted trees mixed with a small network, per fold.
 
 Teacher j never saw the outcomes of fold j, so what it says of those rows is honest. Does not know the student.
 """
@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from sklearn.ensemble import HistGradientBoostingClassifier
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from credit_contract.applicant import Encoded
@@ -21,24 +21,31 @@ from credit_training.network import Network
 from credit_training.portfolio import Portfolio
 
 Floats = npt.NDArray[np.float64]
+TRUST = (0.0, 0.25, 0.5, 0.75, 1.0)
+"""Weights of the trees that are tried; the one with the lowest log-loss on unseen folds is kept."""
 
 
 @dataclass(frozen=True, slots=True)
 class Teachers:
-    """One teacher per fold."""
+    """One teacher per fold; `trust` is the weight of its trees, the rest is its network's."""
 
     features: FeatureGraph
     trees: tuple[HistGradientBoostingClassifier, ...]
     networks: Network
+    trust: float = 0.5
 
     def logits(self, encoded: Encoded) -> Floats:
         """What each teacher says: logits [folds, n]."""
+        by_trees, by_networks = self.opinions(encoded)
+        return self.trust * by_trees + (1.0 - self.trust) * by_networks
+
+    def opinions(self, encoded: Encoded) -> tuple[Floats, Floats]:
+        """Logits [folds, n] of the trees alone and of the networks alone."""
         table = _table(self.features, encoded)
         with threadpool_limits(1, user_api="openmp"):
             by_trees = np.stack([trees.decision_function(table) for trees in self.trees])
-        components, codes = inputs(self.features, encoded)
-        mean: Floats = (by_trees + member_logits(self.networks, components, codes).numpy()) / 2.0
-        return mean
+        by_networks = member_logits(self.networks, *inputs(self.features, encoded))
+        return by_trees, by_networks.numpy().astype(np.float64)
 
 
 def inputs(features: FeatureGraph, encoded: Encoded) -> tuple[Tensor, Tensor]:
@@ -61,12 +68,17 @@ def fit_teachers(
     learns = np.stack([fold != number for number in range(len(trees))])
     lesson = Lesson(components, codes, _float32(portfolio.target[None]), _float32(learns * weight))
 
-    def honest_loss(candidate: Network) -> float:
-        logits = unseen(member_logits(candidate, components, codes).numpy().astype(np.float64), fold)
-        return float(np.average(np.logaddexp(0.0, logits) - portfolio.target * logits, weights=weight))
+    def honest_loss(logits: Floats) -> float:
+        honest = unseen(logits, fold)
+        return float(np.average(np.logaddexp(0.0, honest) - portfolio.target * honest, weights=weight))
 
-    descend(networks, lesson, knobs, torch.Generator().manual_seed(seed), honest_loss)
-    return Teachers(features, tuple(trees), networks)
+    def judge(candidate: Network) -> float:
+        return honest_loss(member_logits(candidate, components, codes).numpy().astype(np.float64))
+
+    descend(networks, lesson, knobs, torch.Generator().manual_seed(seed), judge)
+    by_trees, by_networks = Teachers(features, tuple(trees), networks).opinions(portfolio.encoded)
+    trust = min(TRUST, key=lambda share: honest_loss(share * by_trees + (1.0 - share) * by_networks))
+    return Teachers(features, tuple(trees), networks, trust)
 
 
 def unseen(logits: Floats, fold: npt.NDArray[np.int64]) -> Floats:
