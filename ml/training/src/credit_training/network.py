@@ -14,21 +14,30 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+COMPONENT_CENTRE = 0.4
+"""Components run from 0 to 1, and most lie a little below the middle."""
+
 
 class MonotoneLinear(nn.Module):
     """x @ weight + bias whose first outputs are free and the rest never fall when a constrained input grows.
 
     With `members` all tensors have one more axis in front, so that an ensemble is one batched product.
+    `centre` is about the mean of constrained inputs: weights of one sign add up, and without a bias against that
+    whole units start beyond the clip, where no gradient reaches them.
     """
 
-    def __init__(self, inputs: tuple[int, int], outputs: tuple[int, int], members: int | None) -> None:
+    def __init__(
+        self, inputs: tuple[int, int], outputs: tuple[int, int], members: int | None, centre: float = 0.0
+    ) -> None:
         super().__init__()
         self.free_inputs, self.free_outputs = inputs[0], outputs[0]
         lead = () if members is None else (members,)
         self.weight = nn.Parameter(torch.randn(*lead, sum(inputs), sum(outputs)) / max(sum(inputs), 1) ** 0.5)
         self.bias = nn.Parameter(torch.zeros(*lead, 1, sum(outputs)))
         with torch.no_grad():
-            self.weight[..., self.free_inputs :, self.free_outputs :].abs_()
+            together = self.weight[..., self.free_inputs :, self.free_outputs :].abs_()
+            together.div_(max(inputs[1], 1) ** 0.5 / 2.0)
+            self.bias[..., self.free_outputs :] = -centre * together.sum(dim=-2, keepdim=True)
         self.project()
 
     @torch.no_grad()
@@ -68,8 +77,10 @@ class Network(nn.Module):
         widths = [(components[0] + len(cardinalities) * embedding, components[1])]
         widths += [_split(size, constrained=widths[0][1] > 0) for size in hidden]
         widths.append((0, 1) if widths[0][1] else (1, 0))
+        centres = [COMPONENT_CENTRE] + [0.0] * len(hidden)
         self.layers = nn.ModuleList(
-            MonotoneLinear(inputs, outputs, members) for inputs, outputs in itertools.pairwise(widths)
+            MonotoneLinear(inputs, outputs, members, centre)
+            for (inputs, outputs), centre in zip(itertools.pairwise(widths), centres, strict=True)
         )
 
     def project(self) -> None:

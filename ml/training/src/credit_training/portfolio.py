@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
 from credit_contract.applicant import Encoded
 from credit_contract.schema import FeatureSchema
 
