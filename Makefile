@@ -10,7 +10,7 @@ PACKAGES := ml/contract ml/simulator ml/training ml/delivery services/scoring-ap
 INFRA := .venv-infra/bin
 export DO_NOT_TRACK := 1
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-infra lock demo test test-infra check docs-infra preview format data explore train cards mlflow serve pictures clean
+.PHONY: help setup setup-infra lock demo test test-infra check format data explore train cards mlflow serve pictures tools images up push status down release promote rollback freeze rehearse sbom licences scan manifests release-files publish-models sign provision docs-infra preview clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -42,7 +42,7 @@ test-infra: setup-infra ## the Pulumi program of every stack under mocks
 
 check: setup setup-infra ## format, lint, types, import contracts
 	$(BIN)/ruff format --check . && $(BIN)/ruff check --output-format concise .
-	$(BIN)/mypy $(PACKAGES:=/src) && $(BIN)/lint-imports
+	$(BIN)/mypy $(PACKAGES:=/src) && $(BIN)/lint-imports && $(BIN)/zizmor --offline --quiet .github
 	cd infra/pulumi && ../../$(BIN)/mypy --python-executable ../../$(INFRA)/python --config-file ../../pyproject.toml credit_infra __main__.py
 
 format: setup ## let ruff rewrite what check would refuse
@@ -68,6 +68,65 @@ serve: setup ## answer applicants on http://127.0.0.1:8000 with the newest candi
 
 pictures: setup ## take README's screenshots anew with the Chromium of this machine
 	$(BIN)/python docs/pictures/take.py
+
+tools: setup ## find or install helm, kubectl, kind, kubeconform, promtool, actionlint
+	$(BIN)/credit-release tools
+
+images: setup ## build the images of the services
+	$(BIN)/credit-release images
+
+up: setup ## the whole platform on kind: Argo CD, staging, production, monitoring
+	$(BIN)/credit-release up
+
+push: setup ## send the working tree's changes to the cluster's git
+	$(BIN)/credit-release push
+
+status: setup ## what git wants against what runs, by environment
+	$(BIN)/credit-release status
+
+down: setup ## delete the cluster and all that was in it
+	$(BIN)/credit-release down
+
+release: setup ## build the model image and release record: make release MODEL=taiwan-1
+	$(BIN)/credit-release build $(MODEL) --dataset $(DATASET)
+
+promote: setup ## evidence and a pull request: make promote MODEL=taiwan-1 ENV=staging
+	$(BIN)/credit-release promote $(or $(MODEL),$(shell sed -n 's/^  tag: *//p' environments/staging/model.yaml)) --to $(ENV)
+
+rollback: setup ## restore what ran before: make rollback ENV=production REASON="why"
+	$(BIN)/credit-release rollback --env $(ENV) --reason "$(REASON)"
+
+freeze: setup ## refuse promotions to an environment: make freeze ENV=production
+	$(BIN)/credit-release freeze --env $(ENV) $(ARGS)
+
+rehearse: setup ## the candidate on a simulated quarter, judged by the drift monitor
+	$(BIN)/python -m credit_delivery.rehearsal $(BUNDLE) var/rehearsal
+	$(BIN)/drift-monitor run --from 2023-01-01 --to 2023-04-01 windows.every=month retraining.by=nothing \
+		"bundles=[$(BUNDLE)]" files.decisions=var/rehearsal/decisions.csv files.outcomes=var/rehearsal/outcomes.csv reports.folder=var/rehearsal/reports
+
+sbom: setup ## an SPDX bill of materials per lock file, offline
+	$(BIN)/python -m credit_delivery.supply_chain sbom
+
+licences: setup ## licences of what is locked, listed and checked
+	$(BIN)/python -m credit_delivery.supply_chain licences
+
+scan: setup ## known vulnerabilities of what is locked, by ADVISORY_SOURCE
+	$(BIN)/python -m credit_delivery.supply_chain scan
+
+manifests: setup ## how rendered manifests differ from a commit: make manifests BASE=origin/main
+	$(BIN)/python -m credit_delivery.supply_chain manifests $(BASE)
+
+release-files: setup ## notes and chart packages: make release-files VERSION=v1.2.3
+	$(BIN)/python -m credit_delivery.supply_chain release-files $(VERSION)
+
+publish-models: setup ## copy released model images: make publish-models REGISTRY=…
+	$(BIN)/python -m credit_delivery.supply_chain publish-models $(REGISTRY)
+
+sign: ## sign an image by its digest, keyless: make sign IMAGE=name@sha256:…
+	cosign sign --yes $(IMAGE)
+
+provision: setup-infra ## make what preview showed: make provision STACK=staging
+	cd infra/pulumi && pulumi up --yes --stack $(STACK) --policy-pack policy
 
 docs-infra: setup-infra ## draw docs/infrastructure.md from the Pulumi program
 	cd infra/pulumi && ../../$(INFRA)/python -m credit_infra.document $(ARGS)

@@ -46,10 +46,12 @@ def _parser() -> argparse.ArgumentParser:
         return command
 
     add("config", _config, "print the whole configuration as it would be used")
-    add("data", _data, "fetch, check and prepare a dataset's versions")
+    data = add("data", _data, "fetch, check and prepare a dataset's versions")
     add("explore", _explore, "write the exploratory analysis of a dataset as an HTML page")
     add("run", _run, "train, compare, prove, gate and register; writes the bundle and a report")
-    add("evaluate", _evaluate, "cross-validate the algorithms of the configuration")
+    evaluate = add("evaluate", _evaluate, "cross-validate the algorithms of the configuration")
+    for keeps in (data, evaluate):
+        keeps.add_argument("--keep", action="store_true", help="keep the figures for the cards, in docs/figures")
     add("select", _select, "measure feature selection: importance, recursive elimination, sequential selection")
     add("search", _search, "search hyperparameters of the network; resumes a study of the same name")
     add("demo", _demo, "the main job end to end, down to scored applicants over HTTP")
@@ -64,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     holdout = add("holdout", _holdout, "rebuild a dataset version's hold-out from source into an .npz file")
     holdout.add_argument("--out", type=Path, required=True, help="the file to write; it holds rows, keep it here")
     cards = add("cards", _cards, "refresh the figures between the markers of the cards", configured=False)
+    cards.add_argument("--bundle", type=Path, help="first keep this bundle's figures in docs/figures")
     cards.add_argument("--check", action="store_true", help="change nothing, exit 1 when a card is stale")
     tracking = add("mlflow", _mlflow, "open MLflow's page over the embedded store", configured=False)
     tracking.add_argument("--port", type=int, default=5000)
@@ -85,6 +88,14 @@ def _data(arguments: argparse.Namespace) -> int:
 
     config = train_config(arguments.overrides)
     print("\n".join(fetch_and_prepare(config.dataset, config.versions)))
+    if arguments.keep:
+        from credit_training.card_figures import keep_data
+        from credit_training.dataset import load_dataset
+        from credit_training.files import home
+        from credit_training.prepare import prepared
+
+        spec = load_dataset(config.dataset)
+        keep_data([prepared(spec, version, home()) for version in config.versions], Path())
     return 0
 
 
@@ -131,7 +142,13 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     from credit_training.config import train_config
     from credit_training.evaluate import evaluate_all, evaluation_table
 
-    print(evaluation_table(evaluate_all(train_config(arguments.overrides))))
+    config = train_config(arguments.overrides)
+    found = evaluate_all(config)
+    print(evaluation_table(found))
+    if arguments.keep:
+        from credit_training.card_figures import keep_cross_validation
+
+        keep_cross_validation(config.dataset, config.versions[-1], found, Path())
     return 0
 
 
@@ -186,8 +203,12 @@ def _gate(arguments: argparse.Namespace) -> int:
 
 
 def _cards(arguments: argparse.Namespace) -> int:
+    from credit_contract.bundle import read_bundle
+    from credit_training.card_figures import keep_model
     from credit_training.cards import refresh
 
+    if arguments.bundle is not None:
+        keep_model(read_bundle(arguments.bundle), Path())
     return refresh(check=arguments.check)
 
 

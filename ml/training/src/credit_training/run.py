@@ -27,7 +27,7 @@ from credit_training.portfolio import Portfolio
 from credit_training.prepare import Prepared, prepared
 from credit_training.progress import Progress
 from credit_training.registry import BUNDLE, Registry, TrackedRun
-from credit_training.report import write_report
+from credit_training.report import draw_contender, write_report
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,17 +130,20 @@ def _record(result: RunResult, config: TrainConfig, registry: Registry) -> str:
         registry.record(_tracked(one, config))
     tracked = _tracked(result.network, config)
     bundle = result.candidate.bundle
-    latency = {
-        row.runtime: {f"batch_{one.batch}_p50_us": one.p50_us for one in result.latency if one.runtime == row.runtime}
-        for row in result.latency
-    }
+    latency: Figures = {row.runtime: {} for row in result.latency}
+    for row in result.latency:
+        latency[row.runtime][f"batch_{row.batch}"] = {"p50_us": row.p50_us, "p99_us": row.p99_us}
     proof = {name: bundle.evaluation[name] for name in ("parity", "monotone", "quantisation", "sizes")}
     return registry.record(
         replace(
             tracked,
             parameters={**tracked.parameters, "model": config.model.model_dump(mode="json"), "digest": bundle.digest},
             figures={**tracked.figures, **proof, "latency": latency},
-            artefacts={BUNDLE: sorted(bundle.path.iterdir()), "": [result.candidate.state, result.report]},
+            artefacts={
+                **tracked.artefacts,
+                BUNDLE: sorted(bundle.path.iterdir()),
+                "": [result.candidate.state, result.report],
+            },
         )
     )
 
@@ -157,7 +160,8 @@ def _register(result: RunResult, run_id: str, config: TrainConfig, registry: Reg
 
 def _tracked(one: Contender, config: TrainConfig) -> TrackedRun:
     parameters = {"seed": config.seed, "algorithm": one.algorithm}
-    return TrackedRun(one.dataset, one.algorithm, origin.commit(), parameters, one.figures)
+    plots = draw_contender(one, home() / "reports" / "plots")
+    return TrackedRun(one.dataset, one.algorithm, origin.commit(), parameters, one.figures, {"plots": plots})
 
 
 def _size(candidate: Candidate) -> int:
