@@ -19,7 +19,8 @@ STORIES = {
     "sba": (
         "A lender at the start of fiscal 2004 learns from loans approved in fiscal years 1989–1999: their four-year"
         " performance window is complete, later ones' is not. Quarters of 2004–2012 follow, pooled to 500 decisions and"
-        " more, drawn by the sample's weights. Outcomes arrive on their real dates; whom a model declines has none."
+        " more (the last that fills ends in 2010), drawn by the sample's weights. Outcomes arrive on their real dates;"
+        " whom a model declines has none."
     ),
     "bank": (
         "Calls of a bank's campaigns, May 2008 to November 2010; “bad” is here that a deposit was taken, and it is"

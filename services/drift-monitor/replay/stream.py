@@ -100,8 +100,8 @@ def bank(seed: int) -> Stream:
     del seed
     spec = load_dataset("bank")
     table = prepared(spec, "v2", home()).frame
-    applied = table["_time"].to_numpy("datetime64[D]")
-    known = applied + np.timedelta64(30, "D")
+    applied: Days = table["_time"].to_numpy("datetime64[D]")
+    known: Days = applied + np.timedelta64(30, "D")
     return _stream(spec, "v2", table, ("day", "month"), table["_target"].to_numpy() == 1, applied, known, 30)
 
 
