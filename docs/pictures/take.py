@@ -5,6 +5,7 @@ Needs a run in the embedded store (`make demo`). Starts both servers on free por
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
@@ -16,6 +17,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import quote
 
 from mlflow import MlflowClient
 from playwright.sync_api import Page, sync_playwright
@@ -24,6 +26,7 @@ HERE = Path(__file__).parent
 BIN = Path(sys.executable).parent
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 LARGEST = 300_000
+RUNS = 6
 
 
 def main() -> None:
@@ -42,18 +45,24 @@ def main() -> None:
         bundle = Path(os.environ.get("CREDIT_HOME", "var")) / "bundles" / dataset / "candidate"
         command = ["serve", "--bundle", str(bundle), "--tag", f"{dataset}-candidate", "auth=none", f"port={port}"]
         with server([str(BIN / "scoring-api"), *command], f"http://127.0.0.1:{port}/ready"):
-            page.goto(f"http://127.0.0.1:{port}/docs", wait_until="networkidle")
+            page.goto(f"http://127.0.0.1:{port}/docs")
+            page.get_by_text("/predict").first.wait_for(timeout=60_000)
             save(page, "api.png")
         browser.close()
 
 
 def compare(page: Page, port: int, dataset: str) -> None:
-    """MLflow's run table of the dataset's experiment, best AUC first."""
-    experiment = MlflowClient(f"http://127.0.0.1:{port}").get_experiment_by_name(f"credit-{dataset}")
+    """MLflow's comparison of the newest run's contenders."""
+    client = MlflowClient(f"http://127.0.0.1:{port}")
+    experiment = client.get_experiment_by_name(f"credit-{dataset}")
     if experiment is None:
         sys.exit(f"no experiment credit-{dataset} in the store; run `make demo` first")
-    page.goto(f"http://127.0.0.1:{port}/#/experiments/{experiment.experiment_id}/runs", wait_until="networkidle")
-    page.wait_for_timeout(3000)
+    newest = client.search_runs([experiment.experiment_id], order_by=["start_time DESC"], max_results=RUNS)
+    runs = quote(json.dumps([run.info.run_id for run in newest]))
+    experiments = quote(json.dumps([experiment.experiment_id]))
+    page.goto(f"http://127.0.0.1:{port}/#/compare-runs?runs={runs}&experiments={experiments}")
+    page.get_by_text("network v2").first.wait_for(timeout=120_000)
+    page.get_by_text("log_loss").first.wait_for(timeout=60_000)
     save(page, "mlflow.png")
 
 

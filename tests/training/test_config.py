@@ -1,10 +1,13 @@
 import pytest
+
 from credit_training.config import train_config
 from credit_training.errors import ConfigError, DatasetError
 
 
 def test_every_kind_of_key_can_be_changed_on_the_command_line():
-    config = train_config(["dataset=taiwan", "model.hidden=[128,64]", "versions=[v2]", "proof.quantise=false", "seed=5"])
+    config = train_config(
+        ["dataset=taiwan", "model.hidden=[128,64]", "versions=[v2]", "proof.quantise=false", "seed=5"]
+    )
     assert config.dataset == "taiwan"
     assert config.model.hidden == (128, 64)
     assert config.versions == ("v2",)

@@ -1,0 +1,137 @@
+import json
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import yaml
+from mlflow import MlflowClient
+
+from credit_contract.applicant import encode
+from credit_contract.bundle import read_bundle
+from credit_training.cli import main
+from credit_training.dataset import conf_folder
+from credit_training.parity import graph_pd
+from credit_training.scorer import load_scorer
+from credit_training.serving import serving
+
+QUICK = ["versions=[v2]", "model.folds=2", "proof.latency_calls=5", "proof.golden_applicants=64"]
+
+
+def pocket_lender(folder: Path) -> Path:
+    document = yaml.safe_load((conf_folder() / "dataset" / "simulated.yaml").read_text())
+    document["name"] = "pocket"
+    document["source"]["scenario"]["applicants_per_month"] = 500
+    file = folder / "pocket.yaml"
+    file.write_text(yaml.safe_dump(document, sort_keys=False))
+    return file
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory):
+    """One quick run through the command, and the same again elsewhere."""
+    folder = tmp_path_factory.mktemp("run")
+    dataset = f"dataset={pocket_lender(folder)}"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        codes = []
+        for name in ("first", "second"):
+            patch.setenv("CREDIT_HOME", str(folder / name))
+            codes.append(main(["run", dataset, *QUICK]))
+    return SimpleNamespace(codes=codes, first=folder / "first", second=folder / "second", dataset=dataset)
+
+
+def candidate(home: Path) -> Path:
+    return home / "bundles" / "pocket" / "candidate"
+
+
+def test_two_runs_with_one_seed_give_the_same_digest(ran):
+    assert ran.codes == [0, 0]
+    assert read_bundle(candidate(ran.first)).digest == read_bundle(candidate(ran.second)).digest
+
+
+def test_torch_graph_and_service_agree_on_the_golden_applicants(ran):
+    bundle = read_bundle(candidate(ran.first))
+    people = list(bundle.golden.applicants)
+    encoded = encode(bundle.schema, people)
+    state = candidate(ran.first).resolve().with_suffix(".pt")
+    assert bundle.golden.disagreement(load_scorer(state, bundle.schema).predict(encoded)) <= 1e-6
+    assert bundle.golden.disagreement(graph_pd(bundle.model, encoded)) == 0
+    with serving(candidate(ran.first), "pocket-1") as service:
+        answer = service.predict(people)
+    assert bundle.golden.disagreement(np.array([one["pd"] for one in answer["results"]])) == 0
+    assert answer["model_digest"] == bundle.digest
+    assert answer["model_tag"] == "pocket-1"
+
+
+def test_nothing_in_the_bundle_tells_of_this_machine_or_moment(ran):
+    bundle = read_bundle(candidate(ran.first))
+    whole = b"".join(file.read_bytes() for file in sorted(bundle.path.iterdir()))
+    assert str(Path.home()).encode() not in whole
+    assert str(Path(__file__).parents[2]).encode() not in whole
+    assert b"latency" not in whole
+    assert sum(file.stat().st_size for file in bundle.path.iterdir()) <= 1_000_000
+
+
+def test_no_protected_attribute_or_leak_is_scored(ran):
+    bundle = read_bundle(candidate(ran.first))
+    roles = {field.name: field.role for field in bundle.schema.fields}
+    assert roles["age"] == roles["sex"] == "protected"
+    assert roles["months_on_book"] == "leak"
+    assert not {"age", "sex", "months_on_book"} & {field.name for field in bundle.schema.scored_fields}
+
+
+def test_the_candidate_is_a_registered_version_with_its_proof(ran):
+    client = MlflowClient(tracking_uri=f"sqlite:///{ran.first / 'mlflow.db'}")
+    version = client.get_model_version_by_alias("credit-pocket", "candidate")
+    assert version.tags["digest"] == read_bundle(candidate(ran.first)).digest
+    assert version.tags["gate.parity"] == "pass"
+    experiment = client.get_experiment_by_name("credit-pocket")
+    runs = client.search_runs([experiment.experiment_id])
+    assert {run.data.tags["algorithm"] for run in runs} == {"logistic", "boosting", "network"}
+    files = {entry.path for entry in client.list_artifacts(version.run_id)}
+    assert any(name.endswith(".pt") for name in files)
+    assert any(name.endswith("run.html") for name in files)
+
+
+def test_verify_repeats_the_proof_and_sees_another_model(ran, capsys):
+    state = candidate(ran.first).resolve().with_suffix(".pt")
+    assert main(["verify", str(candidate(ran.first)), str(state)]) == 0
+    assert "the same model" in capsys.readouterr().out
+
+
+def test_gate_prints_every_gate(ran, capsys, monkeypatch):
+    monkeypatch.setenv("CREDIT_HOME", str(ran.first))
+    assert main(["gate", str(candidate(ran.first))]) == 0
+    assert "parity" in capsys.readouterr().out
+
+
+def test_a_failed_gate_registers_nothing_and_ends_with_3(ran, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("CREDIT_HOME", str(tmp_path))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    poor = ["algorithms=[logistic,network]", "model.epochs=1", "model.learning_rate=1e-9", "model.imagined=0"]
+    assert main(["run", ran.dataset, *QUICK, *poor]) == 3
+    assert "gates failed: auc" in capsys.readouterr().err
+    assert not candidate(tmp_path).exists()
+    client = MlflowClient(tracking_uri=f"sqlite:///{tmp_path / 'mlflow.db'}")
+    assert client.search_registered_models() == []
+
+
+def test_a_damaged_bundle_is_neither_judged_nor_verified(ran, tmp_path, capsys):
+    copy = tmp_path / "copy"
+    shutil.copytree(candidate(ran.first), copy)
+    evaluation = json.loads((copy / "evaluation.json").read_text())
+    evaluation["network"]["auc"] = 0.99
+    (copy / "evaluation.json").write_text(json.dumps(evaluation))
+    assert main(["gate", str(copy)]) == 1
+    assert "evaluation.json: hash mismatch" in capsys.readouterr().err
+
+
+def test_a_home_that_cannot_be_written_is_one_line(ran, tmp_path, monkeypatch, capsys):
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    monkeypatch.setenv("CREDIT_HOME", str(blocked / "var"))
+    assert main(["run", ran.dataset, *QUICK]) == 1
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert "cannot write" in last
