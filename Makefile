@@ -10,7 +10,7 @@ PACKAGES := ml/contract ml/simulator ml/training ml/delivery services/scoring-ap
 INFRA := .venv-infra/bin
 export DO_NOT_TRACK := 1
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-infra lock demo test test-infra check format data explore train cards mlflow serve pictures tools images up push status down release promote rollback freeze rehearse sbom licences scan manifests release-files publish-models sign provision docs-infra preview clean
+.PHONY: help setup setup-infra lock demo test test-infra check format data explore train cards mlflow serve pictures tools images up push status down release promote rollback freeze rehearse replay sbom licences scan manifests release-files publish-models sign provision docs-infra preview clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -103,6 +103,9 @@ rehearse: setup ## the candidate on a simulated quarter, judged by the drift mon
 	$(BIN)/python -m credit_delivery.rehearsal $(BUNDLE) var/rehearsal
 	$(BIN)/drift-monitor run --from 2023-01-01 --to 2023-04-01 windows.every=month retraining.by=nothing \
 		"bundles=[$(BUNDLE)]" files.decisions=var/rehearsal/decisions.csv files.outcomes=var/rehearsal/outcomes.csv reports.folder=var/rehearsal/reports
+
+replay: setup ## history past the drift monitor, page by page: make replay DATASET=sba
+	$(BIN)/python services/drift-monitor/replay $(DATASET) --out docs/replay $(ARGS)
 
 sbom: setup ## an SPDX bill of materials per lock file, offline
 	$(BIN)/python -m credit_delivery.supply_chain sbom

@@ -16,13 +16,13 @@ from credit_training.dataset import DatasetSpec, load_dataset
 from credit_training.errors import CardError
 from credit_training.files import write_whole
 
-CARDS = ("MODEL_CARD.md", "DATASET_CARD.md")
+CARDS = ("MODEL_CARD.md", "DATASET_CARD.md", "README.md")
 MARKED = re.compile(r"<!-- figures:(\w+)\.(\w+) -->\n.*?<!-- /figures -->", re.DOTALL)
 Document = dict[str, Any]
 
 
 def refresh(check: bool, root: Path = Path()) -> int:
-    """Renew the figures of both cards; with `check`, change nothing and give 1 when one is stale.
+    """Renew the figures of both cards and of README.md; with `check`, change nothing and give 1 when one is stale.
 
     Raises:
         CardError: no card at `root`, a marker that nobody knows, or figures that nobody kept.
