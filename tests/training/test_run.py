@@ -90,6 +90,10 @@ def test_the_candidate_is_a_registered_version_with_its_proof(ran):
     experiment = client.get_experiment_by_name("credit-pocket")
     runs = client.search_runs([experiment.experiment_id])
     assert {run.data.tags["algorithm"] for run in runs} == {"logistic", "boosting", "network"}
+    measured = client.get_run(version.run_id).data.metrics
+    assert {
+        f"latency.{runtime}.batch_1.p50_us" for runtime in ("torch", "onnxruntime", "int8 dynamic", "openvino")
+    } <= (set(measured))
     files = {entry.path for entry in client.list_artifacts(version.run_id)}
     assert any(name.endswith(".pt") for name in files)
     assert any(name.endswith("run.html") for name in files)
