@@ -37,7 +37,9 @@ def test_readmes_tree_names_only_what_is_there():
 
 
 def test_make_alone_lists_every_target_with_its_purpose():
-    listed = subprocess.run(["make", "--no-print-directory"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run(
+        ["make", "--no-print-directory"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
     shown = {line.split()[0] for line in listed.splitlines()}
     assert shown == TARGETS
 
