@@ -40,3 +40,8 @@ def write_whole(path: Path, content: bytes) -> Path:
         raise OutputError(path, error) from error
     finally:
         aside.unlink(missing_ok=True)
+
+
+def folder_bytes(folder: Path) -> int:
+    """Size of the files that lie directly in a folder, such as a bundle's."""
+    return sum(file.stat().st_size for file in folder.iterdir())

@@ -16,7 +16,7 @@ from credit_training.baselines import Scorecard
 from credit_training.candidate import Candidate
 from credit_training.contender import Contender
 from credit_training.evaluation import champion_challenger, comparable
-from credit_training.files import write_whole
+from credit_training.files import folder_bytes, write_whole
 from credit_training.latency import Latency
 from credit_training.plots import Scored, evaluation_plots, save_pngs, svg_uri
 
@@ -53,7 +53,7 @@ def write_report(
         version=network.data.version,
         rows=len(network.portfolio),
         bundle=candidate.bundle,
-        bundle_bytes=sum(file.stat().st_size for file in candidate.bundle.path.iterdir()),
+        bundle_bytes=folder_bytes(candidate.bundle.path),
         proof=candidate.bundle.evaluation,
         figures=network.figures,
         columns=COLUMNS,

@@ -20,7 +20,7 @@ from credit_training.dataset import conf_folder, load_dataset
 from credit_training.errors import ConfigError
 from credit_training.evaluation import Figures, evaluate, gate_figures
 from credit_training.feature_steps import STEPS, StepSpec
-from credit_training.files import home
+from credit_training.files import folder_bytes, home
 from credit_training.fit import FittedNetwork
 from credit_training.gate_file import load_gates
 from credit_training.latency import Latency, latency_table
@@ -79,7 +79,7 @@ def run(config: TrainConfig, progress: Progress) -> RunResult:
     registry = Registry(home())
     with progress.step("judge the gates") as say:
         champion = registry.champion(spec.name)
-        figures = gate_figures(candidate.bundle.evaluation, _size(candidate), champion)
+        figures = gate_figures(candidate.bundle.evaluation, folder_bytes(candidate.bundle.path), champion)
         gates = tuple(judge(load_gates(conf_folder() / "gates.yaml", spec.name), figures))
         say(f"failed: {', '.join(failed(gates))}" if failed(gates) else f"{len(gates)} passed or not applicable")
     with progress.step("write the report") as say:
@@ -169,7 +169,3 @@ def _tracked(one: Contender, config: TrainConfig) -> TrackedRun:
     parameters = {"seed": config.seed, "algorithm": one.algorithm}
     plots = draw_contender(one, home() / "reports" / "plots")
     return TrackedRun(one.dataset, one.algorithm, origin.commit(), parameters, one.figures, {"plots": plots})
-
-
-def _size(candidate: Candidate) -> int:
-    return sum(file.stat().st_size for file in candidate.bundle.path.iterdir())

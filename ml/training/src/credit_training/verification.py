@@ -13,7 +13,7 @@ from credit_contract.gates import GateResult, evaluate as judge
 from credit_contract.golden import synthesise
 from credit_training.dataset import conf_folder
 from credit_training.evaluation import gate_figures
-from credit_training.files import home
+from credit_training.files import folder_bytes, home
 from credit_training.gate_file import load_gates
 from credit_training.parity import Parity, parity
 from credit_training.registry import Registry
@@ -43,6 +43,5 @@ def judge_bundle(bundle: Path) -> list[GateResult]:
     """
     opened: Bundle = read_bundle(bundle)
     dataset = opened.manifest.dataset.name
-    size = sum(file.stat().st_size for file in bundle.iterdir())
-    figures = gate_figures(opened.evaluation, size, Registry(home()).champion(dataset))
+    figures = gate_figures(opened.evaluation, folder_bytes(bundle), Registry(home()).champion(dataset))
     return judge(load_gates(conf_folder() / "gates.yaml", dataset), figures)
