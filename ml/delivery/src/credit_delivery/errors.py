@@ -8,6 +8,7 @@ DeliveryError
 ├── EnvironmentFileError    a file below environments/ that is not what it should be
 ├── ReleaseError      a release record, bundle or candidate that is missing or is not what it says
 ├── EvidenceError     champion and challenger cannot be measured on the hold-out
+├── LoadError         requests of a load that were not answered, or nowhere to send them
 ├── PullRequestError  the forge did not open the pull request
 ├── RefusedError      a model or image must not go where somebody sends it; says why
 └── ClusterError      the cluster did not become what git says
@@ -53,6 +54,10 @@ class ReleaseError(DeliveryError):
 
 class EvidenceError(DeliveryError):
     """Champion and challenger cannot be measured on the hold-out."""
+
+
+class LoadError(DeliveryError):
+    """Requests of a load that were not answered with 200, or an address that is none."""
 
 
 class PullRequestError(DeliveryError):
