@@ -1,5 +1,5 @@
-"""The generated files of a chart: README.md from the comments in values.yaml, and the part `config` of
-values.schema.json from the settings model that Chart.yaml names. Knows charts on disk, nothing of clusters.
+"""The generated files of a chart: README.md from the comments in values.yaml, the part `config` of values.schema.json
+from the settings model that Chart.yaml names, and dashboards. Knows charts on disk, nothing of clusters.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel
 
+from credit_delivery.dashboards import files as dashboards
 from credit_delivery.errors import ChartError
 
 SETTINGS = "settings"
@@ -41,6 +42,8 @@ def _generated(charts: Path) -> Iterator[tuple[Path, str]]:
             schema = json.loads((chart / "values.schema.json").read_text())
             schema["properties"]["config"] = config_schema(annotations[SETTINGS], annotations.get(FROM_CHART, ""))
             yield chart / "values.schema.json", json.dumps(schema, indent=2) + "\n"
+        if (chart / dashboards.FOLDER.name).is_dir():
+            yield from ((chart / dashboards.FOLDER.name / name, content) for name, content in dashboards.written())
 
 
 def config_schema(reference: str, from_chart: str = "") -> dict[str, Any]:
