@@ -9,6 +9,7 @@ BUNDLE ?= var/bundles/$(DATASET)/candidate
 PACKAGES := ml/contract ml/simulator ml/training ml/delivery services/scoring-api services/drift-monitor
 INFRA := .venv-infra/bin
 export DO_NOT_TRACK := 1
+export ORT_DISABLE_TELEMETRY := 1
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-infra lock demo test test-infra check format data explore train cards mlflow serve pictures tools images up push status down release promote rollback freeze rehearse replay sbom licences scan manifests release-files publish-models sign provision docs-infra preview clean
 

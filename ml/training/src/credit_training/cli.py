@@ -21,7 +21,8 @@ GATE_FAILED = 3
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb. Exit codes: 0 done, 1 failed with one line on stderr, 2 wrong usage, 3 a gate failed."""
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    for switch in ("MLFLOW_DISABLE_TELEMETRY", "ORT_DISABLE_TELEMETRY"):
+        os.environ.setdefault(switch, "1")
     parsed = _parser().parse_args(arguments)
     verb: Verb = parsed.verb
     try:
