@@ -4,9 +4,10 @@ from typing import Any
 import pytest
 import yaml
 
-from scoring_api.metrics import Metrics
+import drift_monitor.metrics
+import scoring_api.metrics
 
-from .rendering import CHARTS, ROOT, helm, program, run
+from .rendering import CHARTS, ENVIRONMENTS, ROOT, helm, program, run
 from .test_rendering import kubeconform
 
 RULES = CHARTS / "monitoring/rules"
@@ -57,13 +58,42 @@ def test_runbooks_are_for_alerts_that_exist() -> None:
     assert set(headings) == {alert["alert"] for alert in alerts()}
 
 
-def test_rules_name_metrics_that_the_service_has() -> None:
-    exposed = set(re.findall(r"^# TYPE (\S+)", Metrics().exposition().decode(), re.MULTILINE))
-    exposed |= {f"{name}_{suffix}" for name in exposed for suffix in ("bucket", "count", "sum", "total")}
-    named = {name for rule in rules() for name in re.findall(r"\bscoring_api_[a-z_]+", rule["expr"])}
-    recorded = {f"scoring_api_{part}" for part in ("errors",)}
-    assert named - recorded <= exposed
-    assert named - recorded
+def test_rules_name_metrics_that_the_services_have() -> None:
+    text = (scoring_api.metrics.Metrics().exposition() + drift_monitor.metrics.Metrics().exposition()).decode()
+    exposed = set(re.findall(r"^# TYPE (\S+)", text, re.MULTILINE))
+    exposed |= {f"{name}_{suffix}" for name in exposed for suffix in ("bucket", "count", "sum")}
+    expressions = " ".join(rule["expr"] for rule in rules())
+    named = set(re.findall(r"(?<!:)\b(?:scoring_api|drift_monitor)_\w+", expressions))
+    assert len(named) > 5
+    assert named <= exposed
+
+
+def test_rules_use_what_other_rules_record() -> None:
+    recorded = {rule["record"] for rule in [*rules(), *named_models()] if "record" in rule}
+    used = {name for rule in rules() for name in re.findall(r"\bnamespace:\w+:\w+", rule["expr"])}
+    assert used <= recorded
+    assert used
+
+
+def named_models() -> list[dict[str, Any]]:
+    """What is recorded when Argo CD passes the files that argocd/platform/monitoring.yaml lists."""
+    files = yaml.safe_load((ROOT / "argocd/platform/monitoring.yaml").read_text())["fileParameters"]
+    passed = [part for file in files for part in ("--set-file", f"{file['name']}={file['path'].removeprefix('/')}")]
+    rendered = helm("charts/monitoring", "monitoring", "monitoring", *passed)
+    (found,) = [item for item in rendered if item["metadata"]["name"] == "monitoring-named-models"]
+    assert kubeconform([found]) == ""
+    (group,) = found["spec"]["groups"]
+    recorded = group["rules"]
+    assert isinstance(recorded, list)
+    return recorded
+
+
+def test_the_model_that_git_names_is_recorded_as_the_service_labels_it() -> None:
+    labels = {rule["labels"]["namespace"]: rule["labels"]["model"] for rule in named_models()}
+    assert set(labels) == set(ENVIRONMENTS)
+    for environment, model in labels.items():
+        pin = yaml.safe_load((ROOT / f"environments/{environment}/model.yaml").read_text())["model"]
+        assert model == pin["modelDigest"][:12]
 
 
 def test_every_rule_file_reaches_the_cluster() -> None:
