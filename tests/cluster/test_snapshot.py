@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from credit_delivery.cluster.snapshot import commit_changes, commit_tree
+from credit_delivery.cluster.snapshot import commit_tree
 
 
 def git(*arguments: str) -> str:
@@ -59,22 +59,31 @@ def test_a_snapshot_leaves_index_branch_and_files_alone() -> None:
 def test_nothing_changed_makes_no_commit() -> None:
     head = git("rev-parse", "HEAD")
     assert commit_tree(head, "Snapshot") == head
-    assert commit_changes(head, "Same", {"code.py": "first\n"}) == head
 
 
 @pytest.mark.usefixtures("repository")
 def test_a_later_snapshot_keeps_what_machines_wrote_in_the_cluster() -> None:
-    head = git("rev-parse", "HEAD")
-    evidence = "environments/staging/evidence/promoted.json"
-    cluster = commit_changes(
-        head, "Promote", {"environments/staging/model.yaml": "model: {tag: promoted}\n", evidence: "{}\n"}
-    )
+    written = {
+        "environments/staging/model.yaml": "model: {tag: promoted}",
+        "environments/staging/evidence/promoted.json": "{}",
+        "environments/staging/confirmed/promoted.json": "{}",
+        "ml/releases/promoted.json": "{}",
+    }
+    git("switch", "--quiet", "--create", "cluster")
+    for path, text in written.items():
+        write(path, text)
+    git("add", "--all")
+    git("commit", "--quiet", "--message", "Promote")
+    cluster = git("rev-parse", "HEAD")
+    git("switch", "--quiet", "main")
     write("code.py", "second\n")
     write("environments/production/model.yaml", "model: {tag: typed-by-hand}\n")
+    write("ml/releases/here.json", "{}")
     commit = commit_tree(cluster, "Snapshot", kept_from=cluster)
     assert content(commit, "code.py") == "second"
-    assert content(commit, "environments/staging/model.yaml") == "model: {tag: promoted}"
-    assert content(commit, evidence) == "{}"
+    for path, text in written.items():
+        assert content(commit, path) == text
+    assert content(commit, "ml/releases/here.json") == "{}"
     assert "environments/production/model.yaml" not in git("ls-tree", "-r", "--name-only", commit)
 
 

@@ -45,6 +45,8 @@ def _add_release(add: Add) -> None:
     promote.add_argument("--merge", action="store_true", help="ask for approval here and merge, where no forge does")
     for command in (build, promote, check, evidence):
         command.add_argument("--holdout", type=Path, help="what `credit-train holdout` wrote; default: call it")
+    for command in (build, promote, evidence):
+        _add_kind(command)
 
 
 def _add_environment(add: Add) -> None:
@@ -68,13 +70,19 @@ def _add_environment(add: Add) -> None:
         command.add_argument("--env", choices=ENVIRONMENTS, required=command is not bump, default="staging")
     for command in (confirm, back, bump, freeze):
         command.add_argument("--push", action="store_true", help="send the commit to origin")
+    for command in (confirm, back, past, bump, freeze):
+        _add_kind(command)
+
+
+def _add_kind(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--kind", action="store_true", help="in the git of the cluster that `up` made, not here")
 
 
 def _build(chosen: argparse.Namespace) -> None:
     from credit_delivery import release
     from credit_delivery.holdout import source
 
-    repository = _here()
+    repository = _repository(chosen)
     rebuild = source(repository.root, chosen.holdout)
     with tempfile.TemporaryDirectory() as folder:
         bundle = chosen.bundle or _candidate(repository, chosen.dataset, Path(folder))
@@ -82,6 +90,10 @@ def _build(chosen: argparse.Namespace) -> None:
     auc = made.metrics["auc"]
     print(f"{made.tag}: model {made.model_digest[:12]}, image {made.image_digest}")
     print(f"AUC {auc.value:.4f} ({auc.low:.4f} to {auc.high:.4f}), measured against {made.parent or 'nothing'}")
+    if chosen.kind:
+        from credit_delivery.cluster import up
+
+        up.deliver(repository, made)
 
 
 def _candidate(repository: Repository, dataset: str | None, folder: Path) -> Path:
@@ -97,11 +109,13 @@ def _promote(chosen: argparse.Namespace) -> None:
     from credit_delivery.holdout import source
     from credit_delivery.pull_request import github
 
-    repository = _here()
+    repository = _repository(chosen)
     proposal = promotion.propose(repository, chosen.env, chosen.tag, source(repository.root, chosen.holdout))
     print(proposal.body)
-    if chosen.merge:
+    if chosen.merge or chosen.kind:
         _approve(repository, proposal)
+        if chosen.kind:
+            _refresh()
         return
     if repository.has_remote():
         repository.push(proposal.branch, force=True)
@@ -127,7 +141,7 @@ def _evidence(chosen: argparse.Namespace) -> None:
     from credit_delivery import dossier, promotion, record
     from credit_delivery.holdout import source
 
-    repository = _here()
+    repository = _repository(chosen)
     release = record.read(repository, chosen.tag)
     rebuild = source(repository.root, chosen.holdout)
     print(dossier.page(promotion.recompute(repository, chosen.env, release, rebuild), chosen.env))
@@ -137,7 +151,7 @@ def _check(chosen: argparse.Namespace) -> None:
     from credit_delivery.check import check
     from credit_delivery.holdout import source
 
-    repository = _here()
+    repository = Repository(Path.cwd())
     lines = check(repository, chosen.base, source(repository.root, chosen.holdout))
     print("\n".join(lines) or "nothing that runs is changed")
 
@@ -145,25 +159,35 @@ def _check(chosen: argparse.Namespace) -> None:
 def _confirm(chosen: argparse.Namespace) -> None:
     from credit_delivery import confirmation
 
-    repository = _here()
-    made = confirmation.confirm(repository, [confirmation.observe(url) for url in chosen.url])
+    repository = _repository(chosen)
+    seen = [confirmation.observe(url) for url in chosen.url]
+    if chosen.kind:
+        from credit_delivery.cluster import status
+
+        seen += status.observations("staging")
+    made = confirmation.confirm(repository, seen)
     _committed(repository, chosen, made, "it is confirmed already")
 
 
 def _rollback(chosen: argparse.Namespace) -> None:
     from credit_delivery.rollback import roll_back
 
-    repository = _here()
+    repository = _repository(chosen)
     file = chosen.file and f"environments/{chosen.env}/{Path(chosen.file).name}"
     done = roll_back(repository, chosen.env, chosen.reason, file or None, chosen.bad or None)
     print(f"{done.path}: from {done.bad} back to {done.restored}")
     _committed(repository, chosen, done.commit, f"{done.bad} does not run; to go further back, name it with --bad")
+    if chosen.kind:
+        from credit_delivery.cluster import applications
+
+        applications.interrupt(chosen.env)
+        applications.refresh()
 
 
 def _history(chosen: argparse.Namespace) -> None:
     from credit_delivery.history import at, history
 
-    changes = history(_here(), chosen.env)
+    changes = history(_repository(chosen), chosen.env)
     for change in [at(changes, chosen.at)] if chosen.at else changes:
         print(change.line())
 
@@ -173,7 +197,7 @@ def _bump(chosen: argparse.Namespace) -> None:
 
     if (chosen.tag is None) != (chosen.digest is None) or (chosen.tag is None and chosen.env == "staging"):
         raise DeliveryError("give --tag and --digest of the image that staging shall run")
-    repository = _here()
+    repository = _repository(chosen)
     pin = image_pin(chosen.tag, chosen.digest) if chosen.tag else None
     _committed(repository, chosen, bump(repository, chosen.env, chosen.application, pin), "it is named already")
 
@@ -181,7 +205,7 @@ def _bump(chosen: argparse.Namespace) -> None:
 def _freeze(chosen: argparse.Namespace) -> None:
     from credit_delivery.bump import freeze
 
-    repository = _here()
+    repository = _repository(chosen)
     _committed(repository, chosen, freeze(repository, chosen.env, on=not chosen.off), "it is so already")
 
 
@@ -189,10 +213,22 @@ def _committed(repository: Repository, chosen: argparse.Namespace, commit: str |
     if commit is None:
         print(f"nothing to do: {otherwise}")
         return
-    if chosen.push:
+    if sent := chosen.push or chosen.kind:
         repository.push(repository.branch())
-    print(f"committed {commit[:12]}" + ("" if chosen.push else "; nothing changes until it is pushed"))
+    print(f"committed {commit[:12]}" + ("" if sent else "; nothing changes until it is pushed"))
+    if chosen.kind:
+        _refresh()
 
 
-def _here() -> Repository:
-    return Repository(Path.cwd())
+def _repository(chosen: argparse.Namespace) -> Repository:
+    if not chosen.kind:
+        return Repository(Path.cwd())
+    from credit_delivery.cluster import checkout
+
+    return checkout.current()
+
+
+def _refresh() -> None:
+    from credit_delivery.cluster import applications
+
+    applications.refresh()

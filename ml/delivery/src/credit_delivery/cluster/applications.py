@@ -44,12 +44,13 @@ def refresh() -> None:
     kubectl("annotate", "applications.argoproj.io", "--all", "--namespace", NAMESPACE, annotation, "--overwrite")
 
 
-def interrupt(name: str) -> None:
-    """End a sync that is under way, so that a newer commit need not wait until it has failed."""
-    (found,) = [item for item in items("applications.argoproj.io", NAMESPACE) if item["metadata"]["name"] == name]
-    if found.get("status", {}).get("operationState", {}).get("phase") == "Running":
-        end = json.dumps({"status": {"operationState": {"phase": "Terminating"}}})
-        kubectl("patch", "applications.argoproj.io", name, "--namespace", NAMESPACE, "--type", "merge", "--patch", end)
+def interrupt(environment: str) -> None:
+    """End the syncs of an environment that are under way, so that a newer commit need not wait until they fail."""
+    end = json.dumps({"status": {"operationState": {"phase": "Terminating"}}})
+    for found in applications():
+        if found.name.endswith(f"-{environment}") and found.phase == "Running":
+            patch = ("--type", "merge", "--patch", end)
+            kubectl("patch", "applications.argoproj.io", found.name, "--namespace", NAMESPACE, *patch)
 
 
 def wait(names: Collection[str], timeout_s: float, show: Callable[[list[Application]], None]) -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from credit_delivery.cluster.kubectl import kubectl
+from credit_delivery.cluster.kubectl import items, kubectl
 from credit_delivery.cluster.nodes import CONTEXT
 from credit_delivery.programs import run
 
 URL = "git://git-server.git-server/credit.git"
 MANIFEST = Path(__file__).with_name("git_server.yaml")
 GIT = ("git", "-c", "protocol.ext.allow=always")
+REMOTE = f"ext::kubectl --context {CONTEXT} --namespace git-server exec --stdin git-server-0 -- git %s /srv/credit.git"
+"""Git's pack protocol over kubectl: whoever may use the cluster may push, nobody else."""
+
 REF = "refs/kind/main"
 """Where this clone keeps what the cluster's main was last seen to be."""
 
@@ -22,11 +25,10 @@ def start() -> None:
 
 
 def fetch() -> str:
-    """The commit that main is at; empty while there is none."""
-    remote = _remote("upload-pack")
-    if not run([*GIT, "ls-remote", remote, "refs/heads/main"]).strip():
+    """The commit that main is at; empty while there is none, or no server."""
+    if not items("pods", "git-server") or not run([*GIT, "ls-remote", REMOTE, "refs/heads/main"]).strip():
         return ""
-    run([*GIT, "fetch", "--quiet", remote, f"+refs/heads/main:{REF}"])
+    run([*GIT, "fetch", "--quiet", REMOTE, f"+refs/heads/main:{REF}"])
     return run(["git", "rev-parse", REF]).strip()
 
 
@@ -36,11 +38,5 @@ def push(commit: str) -> None:
     Raises:
         CommandFailedError: it does not follow; somebody pushed in between.
     """
-    run([*GIT, "push", "--quiet", _remote("receive-pack"), f"{commit}:refs/heads/main"])
+    run([*GIT, "push", "--quiet", REMOTE, f"{commit}:refs/heads/main"])
     run(["git", "update-ref", REF, commit])
-
-
-def _remote(service: str) -> str:
-    """Git's pack protocol over kubectl: whoever may use the cluster may push, nobody else."""
-    reach = f"kubectl --context {CONTEXT} --namespace git-server exec --stdin git-server-0"
-    return f"ext::{reach} -- git {service} /srv/credit.git"

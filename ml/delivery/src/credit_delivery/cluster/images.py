@@ -8,9 +8,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from credit_delivery.environments import ImagePin
 from credit_delivery.programs import run
 
-DOCKERFILES = {name: f"services/{name}/Dockerfile" for name in ("scoring-api", "drift-monitor", "tracking")}
+SERVICES = ("scoring-api", "drift-monitor", "tracking")
+TRAINING = "credit-training"
+DOCKERFILES = {name: f"services/{name}/Dockerfile" for name in SERVICES} | {TRAINING: "ml/training/Dockerfile"}
 MODEL = Path("ml/delivery/images/credit-model")
 
 
@@ -26,6 +29,11 @@ class Image:
     def reference(self) -> str:
         """Name and tag."""
         return f"{self.name}:{self.tag}"
+
+    @property
+    def pin(self) -> ImagePin:
+        """What an environment says to run it."""
+        return ImagePin(tag=self.tag, digest=self.digest)
 
 
 def build(names: Iterable[str]) -> list[Image]:

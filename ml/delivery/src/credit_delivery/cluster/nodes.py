@@ -71,9 +71,11 @@ def delete() -> None:
     run(["kind", "delete", "cluster", "--name", NAME])
 
 
-def load(images: Sequence[str], nodes: Sequence[str] = ()) -> None:
-    """Put local images on these nodes, or on every worker."""
-    chosen = list(nodes) or [node for node in run(["kind", "get", "nodes", "--name", NAME]).split() if "worker" in node]
+def load(images: Sequence[str], label: str = "") -> None:
+    """Put local images on every worker, or on those with a label `key=value`."""
+    where = label or "!node-role.kubernetes.io/control-plane"
+    listed = run(["kubectl", "--context", CONTEXT, "get", "nodes", "--selector", where, "--output", "name"])
+    chosen = [line.removeprefix("node/") for line in listed.split()]
     absent = [image for image in images if not all(_has(node, image) for node in chosen)]
     if absent:
         run(["kind", "load", "docker-image", *absent, "--name", NAME, "--nodes", ",".join(chosen)])

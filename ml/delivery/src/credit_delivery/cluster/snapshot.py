@@ -16,8 +16,12 @@ MACHINE_WRITTEN = (
     "environments/*/model.yaml",
     "environments/*/*.image.yaml",
     "environments/*/evidence/*",
+    "environments/staging/confirmed/*",
     "environments/quarantine.yaml",
 )
+RELEASES = "ml/releases/*"
+"""Written once, never changed: those of both sides are kept."""
+
 AUTHOR = {
     f"GIT_{role}_{what}": value
     for role in ("AUTHOR", "COMMITTER")
@@ -25,11 +29,10 @@ AUTHOR = {
 }
 
 
-def commit_tree(parent: str, message: str, kept_from: str = "", changes: Mapping[str, str] | None = None) -> str:
+def commit_tree(parent: str, message: str, kept_from: str = "") -> str:
     """A commit on `parent`, or `parent` itself when nothing differs.
 
-    Its tree is the working tree; machine-written files are those of the commit `kept_from` where one is named;
-    `changes` are contents by path, set last.
+    Its tree is the working tree; machine-written files are those of the commit `kept_from` where one is named.
     """
     with tempfile.TemporaryDirectory() as folder:
         index = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
@@ -37,19 +40,6 @@ def commit_tree(parent: str, message: str, kept_from: str = "", changes: Mapping
         run(["git", "add", "--all"], environment=index)
         if kept_from:
             _keep(kept_from, index)
-        for path, content in (changes or {}).items():
-            _set(path, run(["git", "hash-object", "-w", "--stdin"], content).strip(), index)
-        tree = run(["git", "write-tree"], environment=index).strip()
-    return _commit(tree, parent, message)
-
-
-def commit_changes(parent: str, message: str, changes: Mapping[str, str]) -> str:
-    """A commit on `parent` with these contents by path, or `parent` itself when nothing differs."""
-    with tempfile.TemporaryDirectory() as folder:
-        index = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
-        run(["git", "read-tree", parent], environment=index)
-        for path, content in changes.items():
-            _set(path, run(["git", "hash-object", "-w", "--stdin"], content).strip(), index)
         tree = run(["git", "write-tree"], environment=index).strip()
     return _commit(tree, parent, message)
 
@@ -58,9 +48,9 @@ def _keep(commit: str, index: Mapping[str, str]) -> None:
     for path in run(["git", "ls-files"], environment=index).splitlines():
         if _machine_written(path):
             run(["git", "update-index", "--force-remove", path], environment=index)
-    for line in run(["git", "ls-tree", "-r", commit, "environments/"]).splitlines():
+    for line in run(["git", "ls-tree", "-r", commit]).splitlines():
         about, _, path = line.partition("\t")
-        if _machine_written(path):
+        if _machine_written(path) or fnmatch.fnmatch(path, RELEASES):
             _set(path, about.split()[2], index)
 
 

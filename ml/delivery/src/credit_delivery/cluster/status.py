@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import UTC
 from typing import Any
 
-import yaml
-
-from credit_delivery.cluster import applications, git_server
+from credit_delivery.cluster import applications, checkout
 from credit_delivery.cluster.kubectl import items, kubectl
+from credit_delivery.confirmation import Observation
+from credit_delivery.environments import ENVIRONMENTS, Name
 from credit_delivery.errors import CommandFailedError
-from credit_delivery.programs import run
+from credit_delivery.history import Desired, desired
 
 PORT = 8000
 
@@ -29,31 +30,49 @@ class Pod:
     fault: str
 
 
-def report(environments: tuple[str, ...] = ("staging", "production")) -> str:
-    """The whole, for a person."""
-    commit = git_server.fetch()
-    lines = [f"git main {commit[:12]}", ""]
+def report() -> str:
+    """The whole, for a person.
+
+    Raises:
+        ClusterError: there is no cluster.
+    """
+    repository = checkout.current()
+    lines = [f"git main {repository.head()[:12]}", ""]
     for application in applications.applications():
         mark = "✓" if application.well else "✗"
         lines.append(f"{mark} {application.name:28} {application.sync:10} {application.health:12} {application.cause}")
-    for environment in environments:
-        wanted = yaml.safe_load(run(["git", "show", f"{commit}:environments/{environment}/model.yaml"]))["model"]
-        lines += ["", f"{environment}: git names model {wanted['tag']} {wanted['modelDigest'][:12]}"]
-        lines += [f"  {_line(pod, wanted)}" for pod in pods(environment)] or ["  ✗ no pod runs"]
+    for environment in ENVIRONMENTS:
+        wanted = desired(repository, environment)
+        lines += ["", f"{environment}: git wants", *(f"    {_wanted(entry)}" for entry in wanted)]
+        model = next(entry for entry in wanted if entry.what == "model")
+        lines += [f"  {_line(pod, model)}" for pod in pods(environment)] or ["  ✗ no pod runs"]
     return "\n".join(line.rstrip() for line in lines)
 
 
-def pods(environment: str) -> list[Pod]:
+def observations(environment: Name) -> list[Observation]:
+    """What each pod of scoring-api says, for a confirmation."""
+    return [
+        Observation(where=f"pod {pod.name}", ready=not pod.fault, model_digest=pod.digest) for pod in pods(environment)
+    ]
+
+
+def pods(environment: Name) -> list[Pod]:
     """What each pod of scoring-api answers with."""
     selector = "app.kubernetes.io/name=scoring-api,app.kubernetes.io/component=server"
     return [_ask(found) for found in items("pods", environment, "--selector", selector)]
 
 
-def _line(pod: Pod, wanted: dict[str, str]) -> str:
+def _wanted(entry: Desired) -> str:
+    since = entry.since.astimezone(UTC)
+    text = f"{entry.what:16} {entry.tag} {entry.digest.removeprefix('sha256:')[:12]} since {since:%Y-%m-%dT%H:%M:%SZ}"
+    return "; ".join([text, *entry.remarks])
+
+
+def _line(pod: Pod, wanted: Desired) -> str:
     if pod.fault:
         return f"✗ {pod.name}  {pod.fault}"
-    if pod.digest != wanted["modelDigest"]:
-        return f"✗ {pod.name}  answers with {pod.tag} {pod.digest[:12]}, git names {wanted['modelDigest'][:12]}"
+    if pod.digest != wanted.digest:
+        return f"✗ {pod.name}  answers with {pod.tag} {pod.digest[:12]}, git names {wanted.digest[:12]}"
     return f"✓ {pod.name}  {pod.tag} {pod.digest[:12]}"
 
 

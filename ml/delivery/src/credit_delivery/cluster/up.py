@@ -4,45 +4,59 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import yaml
-
-from credit_delivery.cluster import applications, argocd, git_server, images, models, nodes, secrets, snapshot
+from credit_delivery import bundles
+from credit_delivery.cluster import (
+    applications,
+    argocd,
+    checkout,
+    git_server,
+    images,
+    models,
+    nodes,
+    secrets,
+    snapshot,
+)
 from credit_delivery.cluster.images import Image
 from credit_delivery.cluster.kubectl import apply, kubectl
-from credit_delivery.cluster.models import Model
 from credit_delivery.cluster.progress import Table, step
+from credit_delivery.environments import ENVIRONMENTS, image_file, with_pin
 from credit_delivery.programs import run
+from credit_delivery.record import ReleaseRecord
+from credit_delivery.repository import Repository
 
-ENVIRONMENTS = ("staging", "production")
 PORTS = Path(__file__).with_name("ports.yaml")
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
-UNRELEASED = "unreleased"
+TRAINING_NODES = "credit-scoring/training=true"
 PATIENCE_S = 900.0
 
 
-def up() -> None:
+def up(*, training: bool = False) -> None:
     """From nothing, or from whatever is there, to every Application Synced and Healthy.
+
+    Args:
+        training: also build the image of the retraining job, which is several GB, and load it where that job runs.
 
     Raises:
         DeliveryError: a step failed; the line before names it.
     """
     nodes.check()
-    with step("two released models"):
-        released = models.ready(print)
-    with step("images of the services and the models"):
-        built = images.build(images.DOCKERFILES)
-        carriers = {model.tag: images.build_model(model.tag, model.bundle) for model in released}
+    with step("images of the services"):
+        built = images.build([*images.SERVICES, *([images.TRAINING] if training else [])])
+    with step("released models"):
+        repository = _snapshot()
+        carriers = [_carrier(repository, named) for named in models.provide(repository, print)]
+        repository.commit("Name the images that were built here", _pins(repository, built))
     with step("kind cluster: a control plane and two workers"):
         nodes.create()
     with step("images on the nodes"):
-        nodes.load([image.reference for image in (*built, *carriers.values())])
+        _load([*built, *carriers])
     with step("namespaces and secrets"):
         _namespaces()
         for environment in ENVIRONMENTS:
             secrets.provide(environment)
     with step("git server with a snapshot of the working tree"):
         git_server.start()
-        _send(_local_tags(built, released, carriers))
+        repository.push("main")
     with step("Argo CD"):
         argocd.install()
     names = argocd.bootstrap(ENVIRONMENTS)
@@ -64,14 +78,22 @@ def push() -> None:
     print(f"pushed {commit[:12]}")
 
 
+def deliver(repository: Repository, release: ReleaseRecord) -> None:
+    """Send a release that was made in the clone: its record to the cluster's git, its image to the nodes."""
+    _load([_carrier(repository, release)])
+    repository.push("main")
+
+
 def down() -> None:
-    """Leave nothing: the cluster, and the ref of its branch."""
+    """Leave nothing: the cluster, and what is kept of its git."""
     nodes.delete()
+    checkout.remove()
     run(["git", "update-ref", "-d", git_server.REF])
 
 
 def _namespaces() -> None:
-    labels = dict.fromkeys(ENVIRONMENTS, RESTRICTED) | {argocd.NAMESPACE: {}, "monitoring": {}}
+    labels: dict[str, dict[str, str]] = {argocd.NAMESPACE: {}, "monitoring": {}}
+    labels |= dict.fromkeys(ENVIRONMENTS, RESTRICTED)
     apply(
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": found}}
         for name, found in labels.items()
@@ -79,39 +101,29 @@ def _namespaces() -> None:
     kubectl("apply", "--server-side", "--filename", str(PORTS))
 
 
-def _send(local: dict[str, str]) -> None:
-    """The snapshot, and on top of it the one commit that CI would have made."""
-    main = git_server.fetch()
+def _snapshot() -> Repository:
+    """The cluster's git, or a first one, with a snapshot of the working tree on top."""
+    main = git_server.fetch() if nodes.exists() else ""
     parent = main or run(["git", "rev-parse", "HEAD"]).strip()
-    commit = snapshot.commit_tree(parent, "Snapshot of the working tree", kept_from=main)
-    commit = snapshot.commit_changes(commit, "Name the images that were built here", _still_needed(commit, local))
-    if commit != main:
-        git_server.push(commit)
+    return checkout.at(snapshot.commit_tree(parent, "Snapshot of the working tree", kept_from=main))
 
 
-def _local_tags(built: list[Image], released: list[Model], carriers: dict[str, Image]) -> dict[str, str]:
-    """Machine-written files by path: both environments run the local images, each a model of its own."""
-    files = {}
-    for environment, model in zip(ENVIRONMENTS, released, strict=True):
-        image = carriers[model.tag]
-        content = {"model": {"tag": model.tag, "modelDigest": model.digest, "imageDigest": image.digest}}
-        files[f"environments/{environment}/model.yaml"] = content
-        for service in built:
-            content = {"image": {"tag": service.tag, "digest": service.digest}}
-            files[f"environments/{environment}/{service.name}.image.yaml"] = content
-    return {
-        path: f"# Written by credit-release, not by hand.\n{yaml.safe_dump(content, sort_keys=False)}"
-        for path, content in files.items()
-    }
+def _carrier(repository: Repository, release: ReleaseRecord) -> Image:
+    """The model's image under the name by which it is loaded here, wherever it was released."""
+    bundles.released(repository.root, release)
+    return images.build_model(release.tag, bundles.kept(repository.root, release.tag))
 
 
-def _still_needed(commit: str, local: dict[str, str]) -> dict[str, str]:
-    """A model that was promoted in this cluster stays; images always follow the working tree."""
-    return {
-        path: content
-        for path, content in local.items()
-        if not path.endswith("/model.yaml") or UNRELEASED in run(["git", "show", f"{commit}:{path}"])
-    }
+def _pins(repository: Repository, built: list[Image]) -> dict[str, str]:
+    """What CI would have committed after its builds: every environment's files that name these images, by path."""
+    pins = {image_file(environment, image.name): image.pin for environment in ENVIRONMENTS for image in built}
+    return {path: with_pin(repository.text(path), pin, path) for path, pin in pins.items()}
+
+
+def _load(chosen: list[Image]) -> None:
+    """On every worker; the training image only where its jobs may run."""
+    nodes.load([image.reference for image in chosen if image.name != images.TRAINING])
+    nodes.load([image.reference for image in chosen if image.name == images.TRAINING], TRAINING_NODES)
 
 
 def _addresses() -> str:
