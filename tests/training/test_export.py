@@ -10,7 +10,8 @@ from credit_contract.errors import SchemaError
 from credit_contract.schema import FeatureSchema
 from credit_training.export import export_onnx, onnx_model
 from credit_training.feature_steps import STEPS
-from credit_training.fit import FittedNetwork, NetworkRecipe, fit_network
+from credit_training.fit import FittedNetwork, fit_network
+from credit_training.network_recipe import NetworkRecipe
 from credit_training.parity import graph_pd
 
 QUICK = NetworkRecipe(hidden=(6,), bins=3, folds=2, imagined=0, epochs=2, teacher_epochs=2, batch=128)

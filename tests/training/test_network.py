@@ -10,9 +10,10 @@ from credit_contract.applicant import Encoded
 from credit_training.calibration import fit_calibration
 from credit_training.errors import TrainingError
 from credit_training.feature_steps import STEPS
-from credit_training.fit import FittedNetwork, NetworkRecipe, fit_network
+from credit_training.fit import FittedNetwork, fit_network
 from credit_training.monotonicity import monotone_violations
 from credit_training.network import Network
+from credit_training.network_recipe import NetworkRecipe
 from credit_training.scorer import load_scorer
 from credit_training.student import imagine
 

@@ -6,9 +6,10 @@ from hypothesis import given, settings, strategies as st
 from credit_contract.applicant import Encoded
 from credit_training.export import export_onnx
 from credit_training.feature_steps import STEPS
-from credit_training.fit import NetworkRecipe, fit_network
+from credit_training.fit import fit_network
 from credit_training.latency import latency_table
 from credit_training.monotonicity import monotone_violations
+from credit_training.network_recipe import NetworkRecipe
 from credit_training.parity import agreement, batch_invariant, graph_pd, outliers, parity
 from credit_training.quantise import quantisation_table, quantised
 from credit_training.scorer import load_scorer

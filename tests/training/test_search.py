@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from credit_training.errors import SearchError
-from credit_training.fit import NetworkRecipe
-from credit_training.search import SearchConfig, search
+from credit_training.network_recipe import NetworkRecipe
+from credit_training.search import search
+from credit_training.search_plan import SearchConfig
 
 RECIPE = NetworkRecipe(hidden=(4,), imagined=0, epochs=1, teacher_epochs=1, folds=2, bins=3)
 

@@ -12,7 +12,7 @@ from page import write_page
 
 from credit_simulator import Event
 from credit_training.files import home
-from credit_training.fit import NetworkRecipe
+from credit_training.network_recipe import NetworkRecipe
 
 STRATEGIES: tuple[Strategy, ...] = ("never", "yearly", "verdict")
 STORIES = {

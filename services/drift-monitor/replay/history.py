@@ -20,7 +20,7 @@ from stream import Stream
 
 from credit_contract import metrics
 from credit_contract.policy import DECISIONS
-from credit_training.fit import NetworkRecipe
+from credit_training.network_recipe import NetworkRecipe
 from drift_monitor.assessment import assess
 from drift_monitor.document import WindowVerdict
 from drift_monitor.history import open_files

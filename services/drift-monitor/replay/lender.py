@@ -19,7 +19,8 @@ from credit_contract.bundle import Bundle, DatasetVersion, Draft, write_bundle
 from credit_contract.digest import sha256_json
 from credit_contract.golden import GoldenSet, synthesise
 from credit_training.export import onnx_model
-from credit_training.fit import FittedNetwork, NetworkRecipe, fit_network
+from credit_training.fit import FittedNetwork, fit_network
+from credit_training.network_recipe import NetworkRecipe
 from credit_training.portfolio import Portfolio
 
 HELD_OUT = 5  # one fifth of the applicants learned from measures the model

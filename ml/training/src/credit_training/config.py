@@ -17,8 +17,8 @@ from yaml import YAMLError
 
 from credit_training.dataset import conf_folder, load_dataset
 from credit_training.errors import ConfigError
-from credit_training.fit import NetworkRecipe
-from credit_training.search import SearchConfig
+from credit_training.network_recipe import NetworkRecipe
+from credit_training.search_plan import SearchConfig
 
 Document = TypeVar("Document", bound=BaseModel)
 Algorithm = Literal["logistic", "boosting", "network"]

@@ -8,12 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from pydantic import Field as Constraint
 from torch import Tensor
 
 from credit_contract.applicant import Encoded
@@ -23,41 +21,15 @@ from credit_training.errors import TrainingError
 from credit_training.feature_graph import fit_features
 from credit_training.feature_steps import StepSpec
 from credit_training.features import plan_features
+from credit_training.network_recipe import NetworkRecipe, Shape
 from credit_training.portfolio import Portfolio
-from credit_training.scorer import Scorer, Shape, new_network, save_scorer
+from credit_training.scorer import Scorer, new_network, save_scorer
 from credit_training.split import folds
 from credit_training.student import fit_students
-from credit_training.teacher import fit_teachers, unseen
+from credit_training.teacher import Growth, fit_teachers, unseen
 
 THREADS = 1
 """The products are small: a second thread saves little alone, and costs much where another process wants the core."""
-
-Share = Annotated[float, Constraint(ge=0, lt=1)]
-Count = Annotated[int, Constraint(ge=1)]
-Positive = Annotated[float, Constraint(gt=0)]
-
-
-class NetworkRecipe(Shape):
-    """How the network is built and trained; the configuration's `model` section.
-
-    hidden, embedding: the served network's. bins: quantile bins of a feature, where its steps say nothing else.
-    folds: one teacher is fitted without each. imagined: applicants that the student learns of beside the real ones.
-    teacher_*, dropout: the teachers' networks, which stop after `patience` epochs without a better log-loss.
-    """
-
-    bins: Annotated[int, Constraint(ge=1, le=64)] = 8
-    folds: Annotated[int, Constraint(ge=2, le=20)] = 3
-    dropout: Share = 0.1
-    imagined: Annotated[int, Constraint(ge=0)] = 24_000
-    epochs: Count = 20
-    batch: Count = 512
-    learning_rate: Positive = 3e-3
-    weight_decay: Annotated[float, Constraint(ge=0)] = 1e-3
-    teacher_hidden: Annotated[tuple[Annotated[int, Constraint(ge=2)], ...], Constraint(min_length=1)] = (32, 16)
-    teacher_epochs: Count = 20
-    teacher_batch: Count = 512
-    teacher_weight_decay: Annotated[float, Constraint(ge=0)] = 1e-2
-    patience: Count = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +75,8 @@ def fit_network(
     fold = folds(portfolio, recipe.folds, seed)
     pupils = Shape(hidden=recipe.teacher_hidden, embedding=recipe.embedding)
     networks = new_network(schema, features, pupils, recipe.dropout, recipe.folds)
-    teachers = fit_teachers(features, portfolio, fold, networks, _teacher_knobs(recipe), seed)
+    growth = Growth(recipe.teacher_trees, recipe.teacher_leaves)
+    teachers = fit_teachers(features, portfolio, fold, growth, networks, _teacher_knobs(recipe), seed)
     networks = new_network(schema, features, recipe, 0.0, recipe.folds + 1)
     students = fit_students(teachers, portfolio, networks, _knobs(recipe), recipe.imagined, seed, progress)
     honest = unseen(students.logits(teachers, portfolio.encoded), fold)

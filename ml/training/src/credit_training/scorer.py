@@ -7,30 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from pydantic import Field as Constraint
 from torch import Tensor, nn
 
 from credit_contract.applicant import Encoded
-from credit_contract.schema import FeatureSchema, Frozen
+from credit_contract.schema import FeatureSchema
 from credit_training.calibration import Calibration
 from credit_training.feature_graph import FeatureGraph
 from credit_training.feature_steps import STEPS, StepSpec
 from credit_training.features import plan_features
 from credit_training.network import Network
+from credit_training.network_recipe import Shape
 
 CHUNK = 8192
-
-
-class Shape(Frozen):
-    """What fixes the shape of a network, apart from its inputs."""
-
-    hidden: Annotated[tuple[Annotated[int, Constraint(ge=2)], ...], Constraint(min_length=1)] = (64, 32)
-    embedding: Annotated[int, Constraint(ge=1)] = 4
 
 
 class Scorer(nn.Module):

@@ -8,45 +8,22 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import optuna
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
 from credit_contract.digest import sha256_json
 from credit_training.cross_validation import cross_validate
 from credit_training.errors import SearchError
 from credit_training.feature_steps import StepSpec
-from credit_training.fit import NetworkRecipe, fit_network
+from credit_training.fit import fit_network
+from credit_training.network_recipe import NetworkRecipe
 from credit_training.portfolio import Portfolio
+from credit_training.search_plan import Range, SearchConfig
 
 DIRECTION: dict[str, Literal["minimize", "maximize"]] = {"log_loss": "minimize", "auc": "maximize"}
-
-
-class Range(BaseModel):
-    """Numbers from `low` to `high`, both allowed; whole ones when both ends are; evenly by logarithm if `log`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    low: int | float
-    high: int | float
-    log: bool = False
-
-
-class SearchConfig(BaseModel):
-    """The configuration's `search` section.
-
-    `space` gives for each key of `model` a range, or a list of values; the grid takes lists only.
-    `trials` counts those of earlier runs of the same `study` too.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    study: Annotated[str, Field(min_length=1)]
-    sampler: Literal["tpe", "grid", "random"]
-    objective: Literal["log_loss", "auc"]
-    trials: Annotated[int, Field(ge=1)]
-    folds: Annotated[int, Field(ge=2)]
-    space: Annotated[dict[str, Range | list[Any]], Field(min_length=1)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,14 @@ TRUST = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
+class Growth:
+    """How many trees a teacher has, and how many leaves each of them."""
+
+    trees: int
+    leaves: int
+
+
+@dataclass(frozen=True, slots=True)
 class Teachers:
     """One teacher per fold; `trust` is the weight of its trees, the rest is its network's."""
 
@@ -57,12 +65,14 @@ def fit_teachers(
     features: FeatureGraph,
     portfolio: Portfolio,
     fold: npt.NDArray[np.int64],
+    growth: Growth,
     networks: Network,
     knobs: Descent,
     seed: int,
 ) -> Teachers:
     """Teachers by `fold` [n]; `networks`, one untrained member per fold, stop early by log-loss on their folds."""
-    trees = [_fit_trees(features, portfolio, fold != number, seed + number) for number in range(int(fold.max()) + 1)]
+    count = int(fold.max()) + 1
+    trees = [_fit_trees(features, portfolio, fold != number, growth, seed + number) for number in range(count)]
     components, codes = inputs(features, portfolio.encoded)
     weight = portfolio.weight / portfolio.weight.mean()
     learns = np.stack([fold != number for number in range(len(trees))])
@@ -87,14 +97,14 @@ def unseen(logits: Floats, fold: npt.NDArray[np.int64]) -> Floats:
 
 
 def _fit_trees(
-    features: FeatureGraph, portfolio: Portfolio, learns: npt.NDArray[np.bool_], seed: int
+    features: FeatureGraph, portfolio: Portfolio, learns: npt.NDArray[np.bool_], growth: Growth, seed: int
 ) -> HistGradientBoostingClassifier:
     rows = int(learns.sum())
     categories = portfolio.encoded.categories.shape[1]
     trees = HistGradientBoostingClassifier(
         learning_rate=0.03,
-        max_iter=250,
-        max_leaf_nodes=10,
+        max_iter=growth.trees,
+        max_leaf_nodes=growth.leaves,
         min_samples_leaf=int(np.clip(rows // 100, 10, 100)),
         l2_regularization=5.0,
         max_features=0.3,
