@@ -17,6 +17,7 @@ import torch
 from torch.export import Dim
 
 from credit_contract.schema import FeatureSchema
+from credit_training.lean import LeanScorer
 from credit_training.scorer import Scorer
 
 OPSET = 20
@@ -25,7 +26,7 @@ OUTPUT = "pd"
 
 
 def onnx_model(module: Scorer, schema: FeatureSchema) -> onnx.ModelProto:
-    """The module as an ONNX model with a free batch axis, checked, without the exporter's notes."""
+    """The fitted module as an ONNX model with a free batch axis, checked, without the exporter's notes."""
     sample = (
         torch.zeros(2, len(schema.number_fields), dtype=torch.float32),
         torch.zeros(2, len(schema.category_fields), dtype=torch.int64),
@@ -33,7 +34,7 @@ def onnx_model(module: Scorer, schema: FeatureSchema) -> onnx.ModelProto:
     batch = {0: Dim("batch")}
     with _quiet():
         program = torch.onnx.export(
-            module.eval(),
+            LeanScorer(module).eval(),
             sample,
             input_names=list(INPUTS),
             output_names=[OUTPUT],

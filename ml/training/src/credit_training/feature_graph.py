@@ -42,8 +42,9 @@ class _Block(nn.Module):
     """All features of one kind, k of them with w operands each; input [n, w·k], output [n, k]."""
 
     parameter: Tensor
-    position: Tensor
+    place: Tensor
     none: Tensor
+    adding: Tensor
 
     def __init__(self, features: Sequence[Feature]) -> None:
         super().__init__()
@@ -51,11 +52,12 @@ class _Block(nn.Module):
         self.count = len(features)
         self.width = max(len(feature.operands) for feature in features)
         self.operands = [_padded(feature, slot) for slot in range(self.width) for feature in features]
-        self.register_buffer("parameter", torch.tensor([f.parameter for f in features], dtype=torch.float32))
+        parameter = torch.tensor([f.parameter for f in features], dtype=torch.float32)
         none = torch.tensor([float(len(f.operands)) for f in features])
-        place = torch.arange(self.width, dtype=torch.float32).reshape(-1, 1)
-        self.register_buffer("position", place - none)
-        self.register_buffer("none", none)
+        self.register_buffer("parameter", parameter.repeat(self.width))
+        self.register_buffer("place", torch.arange(self.width, dtype=torch.float32).repeat_interleave(self.count))
+        self.register_buffer("none", none.repeat(self.width))
+        self.register_buffer("adding", torch.eye(self.count).repeat(self.width, 1))
 
     def forward(self, inputs: Tensor) -> Tensor:
         """The kind's computation."""
@@ -66,18 +68,12 @@ class _Block(nn.Module):
         if self.kind in ("ratio", "product"):
             first, *others = torch.chunk(inputs, self.width, dim=1)
             return first / others[0] if self.kind == "ratio" else math.prod(others, start=first)
+        if self.kind == "count_above":
+            return (inputs > self.parameter).float() @ self.adding
+        if self.kind == "months_since":
+            inputs = torch.where(inputs > self.parameter, self.place, self.none)
         parts = inputs.reshape(-1, self.width, self.count)
-        match self.kind:
-            case "max":
-                return parts.amax(dim=1)
-            case "min":
-                return parts.amin(dim=1)
-            case "count_above":
-                return (parts > self.parameter).float().sum(dim=1)
-            case "months_since":
-                above = (parts > self.parameter).float()
-                return (above * self.position).amin(dim=1) + self.none
-        raise AssertionError(self.kind)
+        return parts.amax(dim=1) if self.kind == "max" else parts.amin(dim=1)
 
 
 def _padded(feature: Feature, slot: int) -> Operand:
@@ -96,6 +92,7 @@ class FeatureGraph(nn.Module):
     `medians` [p] fill missing values; `slope` [c, f] and `offset` [f] encode the c features. All are fitted.
     """
 
+    flags: Tensor
     medians: Tensor
     mixing: Tensor
     low: Tensor
@@ -107,12 +104,13 @@ class FeatureGraph(nn.Module):
         super().__init__()
         groups = [[f for f in plan if f.kind == kind] for kind in KINDS]
         self.features = [feature for group in groups for feature in group]
-        self.flags = [fields.index(next(iter(f.operands[0].weights))) for f in groups[-1]]
         blocks = [_Block(group) for group in groups[:-1] if group]
         operands = [operand for block in blocks for operand in block.operands]
         self.sizes = [len(block.operands) for block in blocks]
         self.blocks = nn.ModuleList(blocks)
+        flags = [fields.index(next(iter(f.operands[0].weights))) for f in groups[-1]]
         mixing = [[operand.weights.get(name, 0.0) for operand in operands] for name in fields]
+        self.register_buffer("flags", torch.tensor(flags, dtype=torch.int64))
         self.register_buffer("medians", torch.zeros(len(fields)))
         self.register_buffer("mixing", torch.tensor(mixing, dtype=torch.float32))
         self.register_buffer("low", torch.tensor([max(o.low, -LARGEST) for o in operands], dtype=torch.float32))
@@ -132,8 +130,8 @@ class FeatureGraph(nn.Module):
         filled = torch.where(missing, self.medians, numbers)
         operands = torch.split(torch.clamp(filled @ self.mixing, self.low, self.high), self.sizes, dim=1)
         parts = [block(part) for block, part in zip(self.blocks, operands, strict=True)]
-        if self.flags:
-            parts.append(missing[:, self.flags].float())
+        if len(self.flags):
+            parts.append(missing.index_select(1, self.flags).float())
         return torch.cat(parts, dim=1)
 
     def forward(self, numbers: Tensor) -> Tensor:
