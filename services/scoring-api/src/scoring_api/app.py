@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from fastapi import FastAPI, Request
@@ -38,6 +39,9 @@ from scoring_api.metrics import Metrics
 from scoring_api.service import ScoringService
 from scoring_api.settings import Settings
 
+if TYPE_CHECKING:
+    from scoring_api.telemetry import Traces
+
 KEYS = "SCORING_API_KEYS"
 
 
@@ -54,6 +58,7 @@ def create_app(settings: Settings, environment: Mapping[str, str] = os.environ) 
     metrics.journal_lag.set_function(journal.lag_s)
     metrics.journal_spool.set_function(journal.spool_bytes)
     access = _access(settings, environment)
+    traces = _traces(settings)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -65,6 +70,8 @@ def create_app(settings: Settings, environment: Mapping[str, str] = os.environ) 
             yield
         finally:
             await journal.close()
+            if traces is not None:
+                await asyncio.to_thread(traces.close)
 
     app = FastAPI(
         title="Credit scoring API", version=version("scoring-api"), docs_url=None, redoc_url=None, lifespan=lifespan
@@ -78,7 +85,7 @@ def create_app(settings: Settings, environment: Mapping[str, str] = os.environ) 
     app.add_exception_handler(RequestValidationError, _problem)
     app.add_exception_handler(Exception, _problem)
     app.openapi = lambda: _openapi(app, service, settings)  # type: ignore[method-assign]
-    return Edge(app, service, access, metrics, settings.limits)
+    return Edge(app, service, access, metrics, settings.limits, traces)
 
 
 def _journal(settings: Settings, environment: Mapping[str, str]) -> Journal:
@@ -86,6 +93,14 @@ def _journal(settings: Settings, environment: Mapping[str, str]) -> Journal:
         return NoJournal()
     url = journal_url(environment, settings.journal.file)
     return DatabaseJournal(url, settings.journal.volume, settings.journal.spool_limit_bytes)
+
+
+def _traces(settings: Settings) -> Traces | None:
+    if not settings.traces_endpoint:
+        return None
+    from scoring_api.telemetry import Traces
+
+    return Traces(settings.traces_endpoint)
 
 
 def _access(settings: Settings, environment: Mapping[str, str]) -> Access:

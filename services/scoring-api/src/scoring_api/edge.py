@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from time import perf_counter, time_ns
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
 from fastapi import FastAPI
@@ -31,6 +32,9 @@ from scoring_api.reply import JSON, Headers, Reply, refusal
 from scoring_api.service import Ask, ScoringService
 from scoring_api.settings import Limits
 
+if TYPE_CHECKING:
+    from scoring_api.telemetry import Traces
+
 SCORE = "/v1/score"
 UPLOAD = "/predict"
 PROBES = frozenset({"/health", "/ready", "/metrics", "/v2/health/live", "/v2/health/ready"})
@@ -47,7 +51,15 @@ class ClientGone(Exception):  # noqa: N818 - no error of anybody's
 class Edge:
     """The ASGI application that the server runs; `app` is the FastAPI application behind it."""
 
-    def __init__(self, app: FastAPI, service: ScoringService, access: Access, metrics: Metrics, limits: Limits) -> None:
+    def __init__(
+        self,
+        app: FastAPI,
+        service: ScoringService,
+        access: Access,
+        metrics: Metrics,
+        limits: Limits,
+        traces: Traces | None = None,
+    ) -> None:
         self.app = app
         self.service = service
         self.max_body_bytes = limits.max_body_bytes
@@ -55,36 +67,35 @@ class Edge:
         self._access = access
         self._metrics = metrics
         self._limits = limits
+        self._traces = traces
         self._in_flight = 0
         metrics.in_flight.set_function(lambda: self._in_flight)
 
     async def score(self, headers: Headers, body: bytes, *, complete: bool = True, query: bytes = b"") -> Reply:
         """POST /v1/score, refused where it must be; an incomplete body is one that grew over the limit."""
-        started, request_id = perf_counter(), _new_id()
+        ask = self._arrived()
         self._in_flight += 1
         try:
-            reply = await self._scored(headers, body, complete, query, request_id, started)
+            reply = await self._scored(headers, body, complete, query, ask)
         except ServiceError as error:
-            refused(error, request_id)
-            reply = refusal(error, request_id)
+            refused(error, ask.request_id)
+            reply = refusal(error, ask.request_id)
         except Exception:
-            reply = _fault(request_id)
+            reply = _fault(ask.request_id)
         finally:
             self._in_flight -= 1
-        reply.headers.append((b"x-request-id", request_id.encode()))
-        self._metrics.answered(SCORE, reply.status, self.service.label, perf_counter() - started)
+        reply.headers.append((b"x-request-id", ask.request_id.encode()))
+        self._answered("POST", SCORE, reply.status, headers, ask)
         return reply
 
-    async def _scored(
-        self, headers: Headers, body: bytes, complete: bool, query: bytes, request_id: str, started: float
-    ) -> Reply:
+    async def _scored(self, headers: Headers, body: bytes, complete: bool, query: bytes, ask: Ask) -> Reply:
         self._admit()
-        caller = self._access.caller(headers.get(access.HEADER), "score")
+        ask.caller = self._access.caller(headers.get(access.HEADER), "score").name
         if not headers.get(b"content-type", b"").startswith(b"application/json"):
             raise UnsupportedMediaTypeError("send application/json; files go to /predict")
         if not complete:
             raise _too_large(self.max_body_bytes)
-        ask = Ask(request_id, caller.name, started, explain=query != b"" and _wants_explanation(query))
+        ask.explain = query != b"" and _wants_explanation(query)
         key = headers.get(b"idempotency-key")
         if key is None:
             return Reply(200, [JSON], await self.service.score(body, ask))
@@ -109,7 +120,7 @@ class Edge:
             await self._others(scope, receive, send)
 
     async def _others(self, scope: Scope, receive: Receive, send: Send) -> None:
-        started, request_id = perf_counter(), _new_id()
+        ask = self._arrived()
         reply, status = None, CLIENT_CLOSED
         self._in_flight += 1
         try:
@@ -117,24 +128,34 @@ class Edge:
                 raise MethodNotAllowedError(scope["method"], "POST")
             if scope["path"] not in PROBES:
                 self._admit()
-            status = await self._behind(scope, receive, send, request_id, started)
+            status = await self._behind(scope, receive, send, ask)
         except ServiceError as error:
-            refused(error, request_id)
-            reply = refusal(error, request_id)
+            refused(error, ask.request_id)
+            reply = refusal(error, ask.request_id)
         except ClientGone:
             pass
         except Exception:
-            reply = _fault(request_id)
+            reply = _fault(ask.request_id)
         finally:
             self._in_flight -= 1
         if reply is not None:
             status = reply.status
-            reply.headers.append((b"x-request-id", request_id.encode()))
+            reply.headers.append((b"x-request-id", ask.request_id.encode()))
             await _send(reply, send)
         route = getattr(scope.get("route"), "path", "unmatched")
-        self._metrics.answered(route, status, self.service.label, perf_counter() - started)
+        self._answered(scope["method"], route, status, dict(scope["headers"]), ask)
 
-    async def _behind(self, scope: Scope, receive: Receive, send: Send, request_id: str, started: float) -> int:
+    def _arrived(self) -> Ask:
+        """The question of a request of which nothing is known yet."""
+        return Ask(_new_id(), "", perf_counter(), stages=None if self._traces is None else [])
+
+    def _answered(self, method: str, route: str, status: int, headers: Headers, ask: Ask) -> None:
+        model = self.service.label
+        self._metrics.answered(route, status, model, perf_counter() - ask.started)
+        if self._traces is not None and ask.stages is not None and route not in PROBES:
+            self._traces.request(method, route, status, headers=headers, model=model, ask=ask)
+
+    async def _behind(self, scope: Scope, receive: Receive, send: Send, ask: Ask) -> int:
         """FastAPI's answer, sent; its status."""
         status = 0
 
@@ -142,19 +163,19 @@ class Edge:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message = {**message, "headers": [*message["headers"], (b"x-request-id", request_id.encode())]}
+                message = {**message, "headers": [*message["headers"], (b"x-request-id", ask.request_id.encode())]}
             await send(message)
 
         at_most = self._limits.max_file_bytes if scope["path"] == UPLOAD else self.max_body_bytes
         if announced(dict(scope["headers"])) > at_most:
             raise _too_large(at_most)
-        scope["state"] = {"request_id": request_id, "started": started}
+        scope["state"] = {"request_id": ask.request_id, "started": ask.started, "stages": ask.stages}
         try:
             await self.app(scope, _limited(receive, at_most), watched)
         except Exception:
             if not status:
                 raise
-            _fault(request_id)  # the answer has begun: only the log can still be told
+            _fault(ask.request_id)  # the answer has begun: only the log can still be told
         return status
 
     def _admit(self) -> None:

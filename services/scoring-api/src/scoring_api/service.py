@@ -20,7 +20,7 @@ from scoring_api.batch import Batch
 from scoring_api.errors import ConflictError, NotReadyError
 from scoring_api.journal import Entry, Journal, Kept
 from scoring_api.logs import log
-from scoring_api.metrics import Metrics
+from scoring_api.metrics import Metrics, Stage
 from scoring_api.reasons import Reason
 from scoring_api.serving import Serving
 from scoring_api.settings import Settings
@@ -29,16 +29,23 @@ from scoring_api.settings import Settings
 INLINE = 256
 INLINE_REASONS = 8
 
+Stages = list[tuple[Stage, float, float]]
+"""Stages of one request, each from when to when."""
+
 
 @dataclass(slots=True)
 class Ask:
-    """Who asks, and how: `started` is the request's arrival on the performance counter."""
+    """Who asks, and how: `started` is the request's arrival on the performance counter.
+
+    `stages` is filled where the request is traced.
+    """
 
     request_id: str
     caller: str
     started: float
     explain: bool = False
     reference: str | None = None
+    stages: Stages | None = None
 
 
 class ScoringService:
@@ -108,7 +115,7 @@ class ScoringService:
     async def score(self, body: bytes, ask: Ask) -> bytes:
         """A JSON body's answer as JSON."""
         serving = self.serving
-        return (await self.answer(serving, self._read(serving, body), ask)).json()
+        return (await self.answer(serving, self._read(serving, body, ask), ask)).json()
 
     async def score_once(self, body: bytes, ask: Ask, key: str) -> tuple[bytes, bool]:
         """`score` under an Idempotency-Key; true when the answer was given before.
@@ -124,7 +131,7 @@ class ScoringService:
             kept = await self._journal.kept(*slot)
             if kept is None:
                 serving = self.serving
-                answer = await self._scored(serving, self._read(serving, body), ask)
+                answer = await self._scored(serving, self._read(serving, body, ask), ask)
                 encoded = answer.json()
                 await self._record(answer, ask, Kept(*slot, body_hash, encoded))
                 return encoded, False
@@ -149,21 +156,25 @@ class ScoringService:
         await self._record(answer, ask, None)
         return answer
 
-    def _read(self, serving: Serving, body: bytes) -> Batch:
+    def _read(self, serving: Serving, body: bytes, ask: Ask) -> Batch:
         start = perf_counter()
         batch = serving.reader.read(body)
-        self._metrics.took("parse", perf_counter() - start)
+        self._took(ask, "parse", start, perf_counter())
         return batch
 
+    def _took(self, ask: Ask, stage: Stage, start: float, end: float) -> None:
+        self._metrics.took(stage, end - start)
+        if ask.stages is not None:
+            ask.stages.append((stage, start, end))
+
     async def _scored(self, serving: Serving, batch: Batch, ask: Ask) -> Answer:
-        metrics = self._metrics
         start = perf_counter()
         if len(batch) <= INLINE:
             scores = scoring.score(serving.model, batch.encoded)
         else:
             scores = await asyncio.to_thread(scoring.score, serving.model, batch.encoded)
         scored = perf_counter()
-        metrics.took("model", scored - start)
+        self._took(ask, "model", start, scored)
         told = [row for row, decision in enumerate(scores.decision) if ask.explain or decision != "approve"]
         reasons: list[Sequence[Reason]] = [()] * len(scores)
         if told:
@@ -174,8 +185,8 @@ class ScoringService:
                 found = await asyncio.to_thread(serving.explainer.reasons, applicants)
             for row, why in zip(told, found, strict=True):
                 reasons[row] = why
-            metrics.took("reasons", perf_counter() - scored)
-        metrics.decided(serving.label, scores.decision, scores.score)
+            self._took(ask, "reasons", scored, perf_counter())
+        self._metrics.decided(serving.label, scores.decision, scores.score)
         return Answer(ask.request_id, serving.model, batch, scores, reasons)
 
     async def _record(self, answer: Answer, ask: Ask, kept: Kept | None) -> None:
@@ -184,7 +195,7 @@ class ScoringService:
         start = perf_counter()
         entries = self._entries(answer, ask) if self._journal.keeps else ()
         await self._journal.record(entries, kept)
-        self._metrics.took("journal", perf_counter() - start)
+        self._took(ask, "journal", start, perf_counter())
 
     def _entries(self, answer: Answer, ask: Ask) -> list[Entry]:
         provenance = self._provenance(answer, ask)

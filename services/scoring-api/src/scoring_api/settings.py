@@ -75,6 +75,8 @@ class Settings(Section):
     keys_file: Path | None = None
     """File of hashed API keys, where SCORING_API_KEYS is not set."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    traces_endpoint: Annotated[str, Field(pattern=r"^(https?://\S+)?$")] = ""
+    """Base URL of an OpenTelemetry collector (OTLP over HTTP), such as http://collector:4318; empty sends nothing."""
     drain_s: Annotated[float, Field(ge=0, strict=True)] = 0.0
     """After SIGTERM: seconds of answering while no longer ready, so that load balancers notice."""
     stop_timeout_s: Positive = 20

@@ -35,7 +35,8 @@ def requires(role: Role) -> Callable[[Request], Caller]:
 
 
 def _ask(request: Request, caller: Annotated[Caller, Depends(requires("score"))], explain: bool = False) -> Ask:
-    return Ask(request.state.request_id, caller.name, request.state.started, explain)
+    state = request.state
+    return Ask(state.request_id, caller.name, state.started, explain, stages=state.stages)
 
 
 Service = Annotated[ScoringService, Depends(_service)]
