@@ -11,7 +11,7 @@ from credit_training.latency import latency_table
 from credit_training.monotonicity import monotone_violations
 from credit_training.network_recipe import NetworkRecipe
 from credit_training.parity import agreement, batch_invariant, graph_pd, outliers, parity
-from credit_training.quantise import quantisation_table, quantised
+from credit_training.quantise import WAYS, quantisation_table, quantised
 from credit_training.scorer import load_scorer
 
 RECIPE = NetworkRecipe(hidden=(16, 8), bins=6, folds=2, imagined=0, epochs=6, teacher_epochs=3, batch=128)
@@ -100,10 +100,14 @@ def test_latency_has_a_row_for_each_runtime_and_batch(saved, scorer, borrowers):
 
 
 def test_the_quantisation_table_compares_with_full_precision(saved, borrowers):
-    full, dynamic, static = quantisation_table(saved / "model.onnx", borrowers.schema, borrowers.encoded, (0.2, 0.4))
+    graph = saved / "model.onnx"
+    int8 = {way: quantised(graph, borrowers.encoded, way) for way in WAYS}
+    full, dynamic, static = quantisation_table(
+        graph.read_bytes(), int8, borrowers.schema, borrowers.encoded, (0.2, 0.4)
+    )
     assert (full.way, dynamic.way, static.way) == ("fp32", "dynamic", "static")
     assert (full.max_abs_delta, full.flipped, full.batch_invariant) == (0.0, 0, True)
-    assert full.bytes == (saved / "model.onnx").stat().st_size
+    assert full.bytes == graph.stat().st_size
     for row in (dynamic, static):
         assert 0 < row.max_abs_delta < 0.2
         assert row.rows == len(borrowers)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from credit_contract.applicant import encode
 from credit_contract.baseline import build
-from credit_contract.bundle import Bundle, DatasetVersion, Draft, write_bundle
+from credit_contract.bundle import Bundle, Draft, write_bundle
 from credit_contract.digest import sha256_json
 from credit_contract.golden import GoldenSet, synthesise
 from credit_contract.policy import Policy
@@ -29,7 +29,7 @@ from credit_training.monotonicity import monotone_violations
 from credit_training.parity import batch_invariant, graph_pd, parity
 from credit_training.portfolio import Portfolio
 from credit_training.prepare import Prepared
-from credit_training.quantise import quantisation_table
+from credit_training.quantise import CALIBRATION_ROWS, WAYS, Way, quantisation_table, quantised
 
 POINTER = "candidate"
 CHECKED_ROWS = 2000
@@ -38,10 +38,11 @@ SHORT = 16
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A bundle and the `model.pt` that it was exported from."""
+    """A bundle, the `model.pt` that it was exported from, and the INT8 graphs that were tried, which are not in it."""
 
     bundle: Bundle
     state: Path
+    int8: Mapping[Way, bytes]
 
 
 def make_candidate(
@@ -60,13 +61,16 @@ def make_candidate(
         OutputError: the folder cannot be written; nothing half-written stays.
     """
     with _aside(folder) as aside:
-        export_onnx(network.module, portfolio.schema, aside / "model.onnx")
-        draft = _draft(data, portfolio, network, config, compared, aside / "model.onnx")
+        graph = aside / "model.onnx"
+        export_onnx(network.module, portfolio.schema, graph)
+        people = portfolio.test().encoded[:CALIBRATION_ROWS]
+        int8 = {way: quantised(graph, people, way) for way in WAYS} if config.proof.quantise else {}
+        draft = _draft(data, portfolio, network, config, compared, graph, int8)
         bundle = write_bundle(draft, aside / "bundle")
         target = folder / bundle.digest[:SHORT]
         bundle = write_bundle(draft, target)
         network.save(aside / "model.pt")
-        return Candidate(bundle, (aside / "model.pt").replace(target.with_suffix(".pt")))
+        return Candidate(bundle, (aside / "model.pt").replace(target.with_suffix(".pt")), int8)
 
 
 def point(candidate: Candidate) -> Path:
@@ -103,19 +107,20 @@ def _draft(
     config: TrainConfig,
     compared: Mapping[str, Figures],
     graph: Path,
+    int8: Mapping[Way, bytes],
 ) -> Draft:
     schema, development = portfolio.schema, portfolio.development()
     policy = data.spec.policy_for(schema)
     pd = network.predict(development.encoded)
     baseline = build(schema, development.encoded, development.target, pd, policy.decisions(pd), development.weight)
     people = synthesise(schema, baseline, config.proof.golden_applicants, config.seed)
-    dataset = DatasetVersion(
-        name=data.spec.name, version=data.version, sha256=data.sha256, holdout_sha256=data.holdout_sha256
-    )
     strangers = encode(schema, synthesise(schema, baseline, config.proof.parity_rows, config.seed + 1))
-    proof = {"parity": parity(network.module, graph, strangers).model_dump()} | _proof(portfolio, policy, config, graph)
+    proof = {
+        "parity": parity(network.module, graph, strangers).model_dump(),
+        **_proof(portfolio, policy, config, graph, int8),
+    }
     return Draft(
-        dataset=dataset,
+        dataset=data.dataset,
         commit=origin.commit(),
         config_sha256=sha256_json(config.model_dump(mode="json", exclude={"register_candidate"})),
         seeds={"training": config.seed},
@@ -125,18 +130,20 @@ def _draft(
         policy=policy,
         baseline=baseline,
         golden=GoldenSet(applicants=tuple(people), pd=tuple(graph_pd(graph, encode(schema, people)).tolist())),
-        evaluation=rounded({**compared, **proof, "dataset": dataset.model_dump()}),
+        evaluation=rounded({**compared, **proof, "dataset": data.dataset.model_dump()}),
     )
 
 
-def _proof(portfolio: Portfolio, policy: Policy, config: TrainConfig, graph: Path) -> Figures:
+def _proof(
+    portfolio: Portfolio, policy: Policy, config: TrainConfig, graph: Path, int8: Mapping[Way, bytes]
+) -> Figures:
     """What the gates ask of the graph itself, measured on the hold-out."""
     schema, test = portfolio.schema, portfolio.test().encoded
     monotone = monotone_violations(
         lambda encoded: graph_pd(graph, encoded), schema, test, config.proof.monotone_pairs, config.seed
     )
     cut_offs = (policy.approve_below, policy.decline_from)
-    tried = quantisation_table(graph, schema, test, cut_offs) if config.proof.quantise else ()
+    tried = quantisation_table(graph.read_bytes(), int8, schema, test, cut_offs) if int8 else ()
     return {
         "batch_invariant": batch_invariant(graph, schema, test[:CHECKED_ROWS]),
         "monotone": monotone.model_dump(),

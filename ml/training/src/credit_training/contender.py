@@ -28,7 +28,4 @@ class Contender:
     @property
     def dataset(self) -> DatasetVersion:
         """The dataset version that it was fitted on."""
-        data = self.data
-        return DatasetVersion(
-            name=data.spec.name, version=data.version, sha256=data.sha256, holdout_sha256=data.holdout_sha256
-        )
+        return self.data.dataset

@@ -18,6 +18,7 @@ import numpy.typing as npt
 import pandas as pd
 from pyarrow import ArrowException
 
+from credit_contract.bundle import DatasetVersion
 from credit_contract.digest import sha256_json
 from credit_training.dataset import Column, DatasetSpec, load_dataset
 from credit_training.errors import DatasetError
@@ -43,6 +44,13 @@ class Prepared:
     sha256: str
     holdout_sha256: str
     path: Path
+
+    @property
+    def dataset(self) -> DatasetVersion:
+        """What names it in bundles, runs and cards."""
+        return DatasetVersion(
+            name=self.spec.name, version=self.version, sha256=self.sha256, holdout_sha256=self.holdout_sha256
+        )
 
     def portfolio(self, protected_used: bool = False, kept_leaks: Collection[str] = ()) -> Portfolio:
         """What a model may see of it."""

@@ -6,7 +6,7 @@ Returns a table; does not decide what is shipped, and measures no time (`latency
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,6 +21,7 @@ from credit_contract.schema import FeatureSchema, Frozen
 from credit_training.parity import batch_invariant, graph_pd
 
 Way = Literal["dynamic", "static"]
+WAYS: tuple[Way, ...] = ("dynamic", "static")
 CALIBRATION_ROWS = 2000
 
 
@@ -36,12 +37,10 @@ class Quantised(Frozen):
 
 
 def quantisation_table(
-    graph: Path, schema: FeatureSchema, encoded: Encoded, cut_offs: Sequence[float]
+    plain: bytes, int8: Mapping[Way, bytes], schema: FeatureSchema, encoded: Encoded, cut_offs: Sequence[float]
 ) -> tuple[Quantised, ...]:
-    """FP32 as it is, then INT8 with dynamic and with static scales, on the same applicants."""
-    plain = graph.read_bytes()
-    graphs: dict[Literal["fp32", "dynamic", "static"], bytes] = {"fp32": plain}
-    graphs |= {way: quantised(graph, encoded[:CALIBRATION_ROWS], way) for way in ("dynamic", "static")}
+    """The FP32 graph, then its INT8 ones, on the same applicants."""
+    graphs: list[tuple[Literal["fp32", "dynamic", "static"], bytes]] = [("fp32", plain), *int8.items()]
     reference = graph_pd(plain, encoded)
     return tuple(
         Quantised(
@@ -52,7 +51,7 @@ def quantisation_table(
             rows=len(encoded),
             batch_invariant=batch_invariant(content, schema, encoded),
         )
-        for way, content in graphs.items()
+        for way, content in graphs
     )
 
 

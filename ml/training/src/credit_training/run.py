@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from credit_contract.bundle import MODEL
 from credit_contract.gates import GateResult, evaluate as judge, failed
 from credit_training import origin
 from credit_training.algorithms import fitting
@@ -27,7 +26,6 @@ from credit_training.latency import Latency, latency_table
 from credit_training.portfolio import Portfolio
 from credit_training.prepare import Prepared, prepared
 from credit_training.progress import Progress
-from credit_training.quantise import CALIBRATION_ROWS, Way, quantised
 from credit_training.registry import BUNDLE, Registry, TrackedRun
 from credit_training.report import draw_contender, write_report
 
@@ -122,10 +120,7 @@ def _prove(
         calls = config.proof.latency_calls
         people = network.portfolio.test().encoded
         graphs = {"onnxruntime": candidate.bundle.model}
-        if config.proof.quantise:
-            plain = candidate.bundle.path / MODEL
-            ways: tuple[Way, ...] = ("dynamic", "static")
-            graphs |= {f"int8 {way}": quantised(plain, people[:CALIBRATION_ROWS], way) for way in ways}
+        graphs |= {f"int8 {way}": graph for way, graph in candidate.int8.items()}
         latency = latency_table(fitted.module, graphs, people, calls) if calls else ()
         say(", ".join(f"{row.runtime} {row.p50_us:.0f} µs" for row in latency if row.batch == 1) or "left out")
     return candidate, latency
