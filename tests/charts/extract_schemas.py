@@ -14,6 +14,10 @@ import yaml
 SCHEMAS = Path(__file__).with_name("schemas")
 KINDS = {
     ("", "v1"): ["ConfigMap", "PersistentVolumeClaim", "Service", "ServiceAccount"],
+    ("admissionregistration.k8s.io", "v1"): [
+        "ValidatingAdmissionPolicy",
+        "ValidatingAdmissionPolicyBinding",
+    ],
     ("apps", "v1"): ["Deployment", "StatefulSet"],
     ("autoscaling", "v2"): ["HorizontalPodAutoscaler"],
     ("batch", "v1"): ["CronJob", "Job"],
@@ -23,7 +27,7 @@ KINDS = {
 }
 # A plain `=` in prose is a type of its own to PyYAML, and text to everybody else.
 yaml.add_constructor("tag:yaml.org,2002:value", lambda _, node: str(node.value), yaml.SafeLoader)
-CUSTOM = {"AppProject", "ApplicationSet", "PrometheusRule", "ServiceMonitor"}
+CUSTOM = {"AppProject", "ApplicationSet", "ClusterImagePolicy", "PrometheusRule", "ServiceMonitor"}
 KEPT = {
     "type",
     "items",

@@ -1,4 +1,5 @@
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -77,6 +78,45 @@ def test_a_mirror_replaces_every_public_chart_repository() -> None:
     mirrored = str(bootstrap(False, mirror="http://mirror.example"))
     assert "http://mirror.example" in mirrored
     assert not [item["repository"] for item in platform() if "chart" in item and item["repository"] in mirrored]
+
+
+def source(folder: Path, kind: bool, item: Any) -> Any:
+    """Where an Application of `argocd/platform/` comes from; Helm fills in the template as Argo CD would."""
+    (folder / "templates").mkdir(exist_ok=True)
+    (folder / "Chart.yaml").write_text("{apiVersion: v2, name: patch, version: 1.0.0}")
+    (folder / "templates/patch.yaml").write_text("{{ tpl .Values.patch .Values.item }}")
+    patch = found("ApplicationSet", "platform", kind)["spec"]["templatePatch"]
+    given = yaml.safe_dump({"patch": patch, "item": item})
+    result = run(program("helm"), "template", "patch", str(folder), "--values", "-", given=given)
+    assert result.returncode == 0, result.stderr
+    return yaml.safe_load(result.stdout)["spec"]["source"]
+
+
+@pytest.mark.parametrize("item", platform(), ids=lambda item: item["name"])
+def test_platform_applications_come_from_where_their_files_say(tmp_path: Path, item: Any) -> None:
+    made = source(tmp_path, True, item)
+    assert made["helm"]["valuesObject"] == item["values"]
+    if "chart" in item:
+        assert (made["repoURL"], made["chart"]) == (item["repository"], item["chart"])
+        assert not {"valueFiles", "fileParameters"} & made["helm"].keys()
+        return
+    assert (made["repoURL"], made["path"]) == (REPOSITORY, f"charts/{item['name']}")
+    assert made["helm"].get("fileParameters") == item.get("fileParameters")
+    named = [*made["helm"].get("valueFiles", []), *(file["path"] for file in item.get("fileParameters", []))]
+    assert all((ROOT / path.removeprefix("/")).is_file() for path in named)
+
+
+def test_admission_takes_kinds_values_last_and_there_only(tmp_path: Path) -> None:
+    (item,) = [item for item in platform() if item["name"] == "admission"]
+    assert source(tmp_path, True, item)["helm"]["valueFiles"] == [*item["valueFiles"], "/environments/kind.yaml"]
+    assert source(tmp_path, False, item)["helm"]["valueFiles"] == item["valueFiles"]
+
+
+@pytest.mark.parametrize("environments", [("staging",), ("production",), ENVIRONMENTS])
+def test_admission_is_where_production_is(environments: tuple[str, ...]) -> None:
+    generators = found("ApplicationSet", "platform", environments=environments)["spec"]["generators"]
+    paths = [file["path"] for file in generators[0]["git"]["files"]]
+    assert ("argocd/platform/admission.yaml" in paths) == ("production" in environments)
 
 
 def test_bootstrap_refuses_an_unknown_environment() -> None:

@@ -1,0 +1,150 @@
+import copy
+from typing import Any
+
+import celpy
+import pytest
+import yaml
+
+from .rendering import ROOT, Object, Target, containers, helm, name, pod_template, program, run, workloads
+from .test_rendering import kubeconform
+
+APPLICATION = yaml.safe_load((ROOT / "argocd/platform/admission.yaml").read_text())
+STRANGER = "docker.io/library/miner:1"
+PERSON = "somebody@example.com"
+# Stands in for the API server's interpreter of the same language.
+ENVIRONMENT = celpy.Environment()
+
+
+def policy(kind: bool) -> list[Object]:
+    files = [path.removeprefix("/") for path in APPLICATION["valueFiles"]] + ["environments/kind.yaml"] * kind
+    passed = [part for file in files for part in ("--values", file)]
+    for parameter in APPLICATION["fileParameters"]:
+        passed += ["--set-file", f"{parameter['name']}={parameter['path'].removeprefix('/')}"]
+    return helm("charts/admission", "admission", "kube-system", *passed)
+
+
+def spec(kind: bool) -> Any:
+    (found,) = [item["spec"] for item in policy(kind) if item["kind"] == "ValidatingAdmissionPolicy"]
+    return found
+
+
+def refusals(kind: bool, new: Object, old: Object | None = None, user: str = PERSON) -> list[str]:
+    """What the API server would say; nothing when it lets the object in."""
+    said = spec(kind)
+    request = {"operation": "UPDATE" if old else "CREATE", "userInfo": {"username": user}}
+    context: dict[str, Any] = {"object": new, "oldObject": old, "request": request}
+    if not all(evaluated(condition["expression"], context) for condition in said["matchConditions"]):
+        return []
+    context["variables"] = {}
+    for variable in said["variables"]:
+        context["variables"][variable["name"]] = evaluated(variable["expression"], context)
+    failed = [rule for rule in said["validations"] if not evaluated(rule["expression"], context)]
+    return [rule.get("message") or str(evaluated(rule["messageExpression"], context)) for rule in failed]
+
+
+def evaluated(expression: str, context: dict[str, Any]) -> Any:
+    compiled = ENVIRONMENT.program(ENVIRONMENT.compile(expression))
+    return compiled.evaluate({key: celpy.json_to_cel(value) for key, value in context.items()})
+
+
+def production() -> list[tuple[Target, Object]]:
+    return [(target, found) for target, found in workloads() if target.environment == "production"]
+
+
+def deployment(kind: bool) -> Object:
+    """A copy of scoring-api's, to be changed."""
+    found = next(
+        found
+        for target, found in production()
+        if (target.application, found["kind"], target.kind) == ("scoring-api", "Deployment", kind)
+    )
+    return copy.deepcopy(found)
+
+
+def pod(image: str) -> Object:
+    return {"kind": "Pod", "spec": {"containers": [{"name": "a", "image": image}]}}
+
+
+@pytest.mark.parametrize("kind", [False, True])
+def test_objects_are_valid_kubernetes(kind: bool) -> None:
+    assert kubeconform(policy(kind)) == ""
+
+
+@pytest.mark.parametrize(
+    ("target", "workload"), production(), ids=lambda part: str(part) if isinstance(part, Target) else name(part)
+)
+def test_what_git_names_comes_in(target: Target, workload: Object) -> None:
+    assert refusals(target.kind, workload) == []
+
+
+@pytest.mark.parametrize("kind", [False, True])
+def test_every_workload_of_production_is_asked_about(kind: bool) -> None:
+    asked = {resource for rule in spec(kind)["matchConstraints"]["resourceRules"] for resource in rule["resources"]}
+    assert {f"{found['kind'].lower()}s" for target, found in production() if target.kind == kind} <= asked
+    (binding,) = [item["spec"] for item in policy(kind) if item["kind"] == "ValidatingAdmissionPolicyBinding"]
+    assert "Deny" in binding["validationActions"]
+    assert binding["matchResources"]["namespaceSelector"]["matchLabels"] == {
+        "kubernetes.io/metadata.name": "production"
+    }
+
+
+@pytest.mark.parametrize("part", ["containers", "initContainers"])
+@pytest.mark.parametrize("kind", [False, True])
+def test_another_image_is_refused_and_named(kind: bool, part: str) -> None:
+    changed = deployment(kind)
+    pod_template(changed)["spec"][part][0]["image"] = STRANGER
+    assert f"environments/production does not name the image {STRANGER}; promote or bump it" in refusals(kind, changed)
+
+
+def test_the_right_tag_with_another_digest_is_refused() -> None:
+    changed = deployment(kind=False)
+    container = pod_template(changed)["spec"]["containers"][0]
+    container["image"] = container["image"].replace("@sha256:0", "@sha256:1")
+    assert len(refusals(False, changed)) == 1
+
+
+@pytest.mark.parametrize("kind", [False, True])
+def test_a_model_with_another_digest_is_refused(kind: bool) -> None:
+    changed = deployment(kind)
+    (bundle,) = pod_template(changed)["spec"]["initContainers"]
+    bundle["args"][-1] = "1" * 64
+    (refusal,) = refusals(kind, changed)
+    assert refusal.startswith("environments/production/model.yaml names model ")
+
+
+def test_a_service_with_a_model_from_elsewhere_is_refused() -> None:
+    changed = deployment(kind=True)
+    del pod_template(changed)["spec"]["initContainers"]
+    (refusal,) = refusals(True, changed)
+    assert refusal.startswith("scoring-api serves the model of credit-model:")
+
+
+def test_bare_pods_and_what_is_added_to_a_running_one_are_asked_about() -> None:
+    assert refusals(True, pod(STRANGER))
+    running = containers(pod_template(deployment(kind=True)))[0]["image"]
+    debugged = pod(running)
+    debugged["spec"]["ephemeralContainers"] = [{"name": "debugger", "image": STRANGER}]
+    assert refusals(True, debugged, old=pod(running))
+
+
+def test_pods_of_the_release_before_are_replaced_when_a_node_goes() -> None:
+    before = pod("scoring-api:before")
+    assert refusals(True, before, user="system:serviceaccount:kube-system:replicaset-controller") == []
+    assert refusals(True, before, user="system:serviceaccount:production:drift-monitor")
+
+
+def test_what_runs_may_be_relabelled_and_removed_though_git_has_moved_on() -> None:
+    old = deployment(kind=True)
+    pod_template(old)["spec"]["containers"][0]["image"] = "scoring-api:before"
+    relabelled = copy.deepcopy(old)
+    relabelled["metadata"]["labels"]["touched"] = "yes"
+    assert refusals(True, relabelled, old=old) == []
+    grown = copy.deepcopy(old)
+    grown["spec"]["replicas"] = 9
+    assert refusals(True, grown, old=old)
+
+
+def test_without_what_git_names_nothing_is_rendered() -> None:
+    result = run(program("helm"), "template", "admission", "charts/admission")
+    assert result.returncode != 0
+    assert "pins" in result.stderr
