@@ -6,12 +6,13 @@ PYTHON ?= python3
 UV := 0.13.8
 BIN := .venv/bin
 BUNDLE ?= var/bundles/$(DATASET)/candidate
+PORT ?= 8000
 PACKAGES := ml/contract ml/simulator ml/training ml/delivery services/scoring-api services/drift-monitor
 INFRA := .venv-infra/bin
 export DO_NOT_TRACK := 1
 export ORT_DISABLE_TELEMETRY := 1
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-infra lock demo test test-infra check format data explore train cards mlflow serve pictures tools images up push status down release promote rollback freeze rehearse replay sbom licences scan manifests release-files publish-models sign provision docs-infra preview clean
+.PHONY: help setup setup-infra lock demo test test-infra check format data explore train cards mlflow serve pictures tools images run-image up push status down release promote rollback freeze rehearse replay sbom licences scan manifests release-files publish-models sign provision docs-infra preview clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -75,6 +76,11 @@ tools: setup ## find or install helm, kubectl, kind, kubeconform, promtool, acti
 
 images: setup ## build the images of the services
 	$(BIN)/credit-release images
+
+run-image: ## build and run the scoring image with a bundle: make run-image BUNDLE=…
+	@docker compose build --quiet scoring-api && echo "http://127.0.0.1:$(PORT) answers with $(BUNDLE) until Ctrl-C"
+	@docker run --rm --read-only --cap-drop=ALL --tmpfs=/tmp --publish=127.0.0.1:$(PORT):8000 --mount=type=bind,readonly,target=/bundle,source=$(abspath $(BUNDLE)) \
+		scoring-api:compose serve --bundle=/bundle --tag=$(DATASET)-candidate host=0.0.0.0 auth=none journal.file=/tmp/journal.sqlite $(ARGS)
 
 up: setup ## the whole platform on kind: Argo CD, staging, production, monitoring
 	$(BIN)/credit-release up

@@ -124,3 +124,7 @@ def _charts(chosen: argparse.Namespace) -> None:
         chart_files.generate(CHARTS)
     elif stale := chart_files.stale(CHARTS):
         raise ChartError(f"{stale[0]} is stale; run `credit-release charts`")
+
+
+if __name__ == "__main__":
+    main()
