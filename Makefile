@@ -9,10 +9,12 @@ BUNDLE ?= var/bundles/$(DATASET)/candidate
 PORT ?= 8000
 PACKAGES := ml/contract ml/simulator ml/training ml/delivery services/scoring-api services/drift-monitor
 INFRA := .venv-infra/bin
+# Promotions and rollbacks go to the git of the cluster that `make up` made, while there is one.
+KIND = $(if $(shell docker ps --quiet --filter name=^credit-control-plane$$ 2>/dev/null),--kind)
 export DO_NOT_TRACK := 1
 export ORT_DISABLE_TELEMETRY := 1
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-infra lock demo test test-infra check format data explore train cards mlflow serve pictures tools images run-image up push status down release promote rollback freeze rehearse replay sbom licences scan manifests release-files publish-models sign provision docs-infra preview clean
+.PHONY: help setup setup-infra lock demo test test-infra check format data explore train cards mlflow serve pictures tools images run-image up push status down release promote rollback freeze e2e e2e-full rehearse replay sbom licences scan manifests release-files publish-models sign provision docs-infra preview clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -83,10 +85,16 @@ run-image: ## build and run the scoring image with a bundle: make run-image BUND
 		scoring-api:compose serve --bundle=/bundle --tag=$(DATASET)-candidate host=0.0.0.0 auth=none journal.file=/tmp/journal.sqlite $(ARGS)
 
 up: setup ## the whole platform on kind: Argo CD, staging, production, monitoring
-	$(BIN)/credit-release up
+	$(BIN)/credit-release up $(ARGS)
 
 push: setup ## send the working tree's changes to the cluster's git
 	$(BIN)/credit-release push
+
+load: setup ## applicants for both environments on kind, until Ctrl-C: make load ARGS="--rate 50"
+	$(BIN)/credit-release load --kind $(ARGS)
+
+drift: setup ## applicants who are worse off than they were, for staging on kind
+	$(BIN)/credit-release load --kind staging --shift 1 $(ARGS)
 
 status: setup ## what git wants against what runs, by environment
 	$(BIN)/credit-release status
@@ -95,16 +103,25 @@ down: setup ## delete the cluster and all that was in it
 	$(BIN)/credit-release down
 
 release: setup ## build the model image and release record: make release MODEL=taiwan-1
-	$(BIN)/credit-release build $(MODEL) --dataset $(DATASET)
+	$(BIN)/credit-release build $(MODEL) --dataset $(DATASET) $(KIND)
 
-promote: setup ## evidence and a pull request: make promote MODEL=taiwan-1 ENV=staging
-	$(BIN)/credit-release promote $(or $(MODEL),$(shell sed -n 's/^  tag: *//p' environments/staging/model.yaml)) --to $(ENV)
+promote: setup ## evidence and a pull request, or a merge on kind: make promote MODEL=taiwan-1 ENV=staging
+	$(BIN)/credit-release promote $(or $(MODEL),$(shell sed -n 's/^  tag: *//p' environments/staging/model.yaml)) --to $(ENV) $(KIND)
+
+confirm: setup ## commit that staging's model is healthy, so that production may have it
+	$(BIN)/credit-release confirm $(KIND) $(ARGS)
 
 rollback: setup ## restore what ran before: make rollback ENV=production REASON="why"
-	$(BIN)/credit-release rollback --env $(ENV) --reason "$(REASON)"
+	$(BIN)/credit-release rollback --env $(ENV) --reason "$(or $(REASON),by hand)" $(KIND)
 
 freeze: setup ## refuse promotions to an environment: make freeze ENV=production
-	$(BIN)/credit-release freeze --env $(ENV) $(ARGS)
+	$(BIN)/credit-release freeze --env $(ENV) $(KIND) $(ARGS)
+
+e2e: setup ## bring the platform up on kind, promote, break and mend it under load, take it down
+	$(BIN)/pytest -p no:cacheprovider -q -s -x -m "e2e and not full" tests/e2e $(ARGS)
+
+e2e-full: setup ## the same with the retraining loop and autoscaling
+	$(BIN)/pytest -p no:cacheprovider -q -s -x -m e2e tests/e2e $(ARGS)
 
 rehearse: setup ## the candidate on a simulated quarter, judged by the drift monitor
 	$(BIN)/python -m credit_delivery.rehearsal $(BUNDLE) var/rehearsal

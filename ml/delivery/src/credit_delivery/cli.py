@@ -7,11 +7,17 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from credit_contract.errors import ContractError
 from credit_delivery import commands
+from credit_delivery.environments import ENVIRONMENTS
 from credit_delivery.errors import ChartError, DeliveryError, LoadError
+
+if TYPE_CHECKING:
+    from credit_delivery.load import Load
 
 Verb = Callable[[argparse.Namespace], None]
 CHARTS = Path("charts")
@@ -40,7 +46,8 @@ def _parser() -> argparse.ArgumentParser:
         return command
 
     commands.add_verbs(add)
-    add("up", _up, "the whole platform on kind, up to every Application Synced and Healthy")
+    up = add("up", _up, "the whole platform on kind, up to every Application Synced and Healthy")
+    up.add_argument("--training", action="store_true", help="also the image of the retraining job: several GB")
     add("push", _push, "send the working tree's changes to the cluster's git")
     add("status", _status, "what git wants against what runs, by environment")
     add("down", _down, "delete the cluster and all that was in it")
@@ -54,8 +61,11 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_load(load: argparse.ArgumentParser) -> None:
     load.epilog = f"An API key, where one is needed, is {API_KEY} in the environment."
-    load.add_argument("--url", required=True, help="of the service, such as http://127.0.0.1:8000")
-    load.add_argument("--bundle", type=Path, required=True, help="the bundle that answers, for fields and baseline")
+    load.add_argument("--url", help="of the service, such as http://127.0.0.1:8000")
+    load.add_argument("--bundle", type=Path, help="the bundle that answers, for fields and baseline")
+    load.add_argument(
+        "--kind", nargs="*", choices=ENVIRONMENTS, help="instead of the two: environments of the cluster; default both"
+    )
     load.add_argument("--rate", type=float, default=10.0, help="requests per second (10)")
     load.add_argument("--seconds", type=float, help="how long; without, until interrupted")
     load.add_argument("--shift", type=float, default=0.0, help="how much worse off applicants are; 1 is a lot, 0 not")
@@ -63,27 +73,51 @@ def _add_load(load: argparse.ArgumentParser) -> None:
 
 
 def _load(chosen: argparse.Namespace) -> None:
+    loads = _loads(chosen)
+
+    def stop(*_: object) -> None:
+        for load in loads.values():
+            load.stop()
+
+    with ExitStack() as running:
+        for load in loads.values():
+            running.enter_context(load)
+        for sign in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(sign, stop)
+        while not min([load.wait(TELL_EVERY_S / len(loads)) for load in loads.values()]):
+            _tell(loads)
+    _tell(loads)
+    seen = [load.seen() for load in loads.values()]
+    if failed := sum(one.failed for one in seen):
+        raise LoadError(f"{failed:,} of {sum(one.sent for one in seen):,} requests failed")
+
+
+def _loads(chosen: argparse.Namespace) -> dict[str, Load]:
+    """Load by what it is called; there may be more than one."""
+    if chosen.kind is not None:
+        from credit_delivery.cluster.traffic import traffic
+
+        how = (chosen.rate, chosen.seconds, chosen.shift, chosen.seed)
+        return {f"{name}: ": traffic(name, *how) for name in chosen.kind or ENVIRONMENTS}
     from credit_contract.bundle import read_bundle
     from credit_delivery.crowd import crowd
     from credit_delivery.load import Load
 
+    if chosen.url is None or chosen.bundle is None:
+        raise LoadError("say where to with --url and --bundle, or --kind")
     applicants = crowd(read_bundle(chosen.bundle), chosen.shift, chosen.seed)
-    key = os.environ.get(API_KEY, "")
-    with Load(chosen.url, applicants, chosen.rate, chosen.seconds, key) as load:
-        for stop in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(stop, lambda *_: load.stop())
-        while not load.wait(TELL_EVERY_S):
-            print(load.seen().line(), flush=True)
-    seen = load.seen()
-    print(seen.line())
-    if seen.failed:
-        raise LoadError(f"{seen.failed:,} of {seen.sent:,} requests failed")
+    return {"": Load(chosen.url, applicants, chosen.rate, chosen.seconds, os.environ.get(API_KEY, ""))}
 
 
-def _up(_: argparse.Namespace) -> None:
+def _tell(loads: dict[str, Load]) -> None:
+    for name, load in loads.items():
+        print(f"{name}{load.seen().line()}", flush=True)
+
+
+def _up(chosen: argparse.Namespace) -> None:
     from credit_delivery.cluster import up
 
-    up.up()
+    up.up(training=chosen.training)
 
 
 def _push(_: argparse.Namespace) -> None:
@@ -113,7 +147,7 @@ def _tools(_: argparse.Namespace) -> None:
 def _images(_: argparse.Namespace) -> None:
     from credit_delivery.cluster import images
 
-    for image in images.build(images.DOCKERFILES):
+    for image in images.build(images.SERVICES):
         print(f"{image.reference}  {image.digest}")
 
 

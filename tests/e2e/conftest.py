@@ -1,0 +1,51 @@
+"""One cluster for all cases: made before the first, deleted after the last."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from credit_delivery.cluster import images, nodes
+from credit_delivery.errors import ToolsMissingError
+
+from .world import ROOT, Platform
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--keep", action="store_true", help="take the cluster that is there, and leave it")
+
+
+@pytest.fixture(scope="session")
+def platform(request: pytest.FixtureRequest) -> Iterator[Platform]:
+    keep = request.config.getoption("--keep")
+    try:
+        nodes.check()
+    except ToolsMissingError as error:
+        pytest.fail(str(error))
+    if nodes.exists() and not keep:
+        pytest.fail("a cluster is there already: `make down`, or take it with ARGS=--keep")
+    made = Platform()
+    images.build(images.SERVICES)
+    began = time.monotonic()
+    try:
+        credit_release("up")
+        made.note("up: all Applications Synced and Healthy, images being there, s", round(time.monotonic() - began))
+        made.remember()
+        yield made
+        made.note("whole run, s", round(time.monotonic() - began))
+    finally:
+        if not keep:
+            credit_release("down")
+
+
+def credit_release(verb: str) -> None:
+    """Its lines go to the terminal, for whoever waits."""
+    program = Path(sys.executable).with_name("credit-release")
+    done = subprocess.run([program, verb], cwd=ROOT)
+    if done.returncode:
+        pytest.exit(f"credit-release {verb} failed; its last lines say why", done.returncode)
