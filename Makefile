@@ -14,7 +14,7 @@ KIND = $(if $(shell docker ps --quiet --filter name=^credit-control-plane$$ 2>/d
 export DO_NOT_TRACK := 1
 export ORT_DISABLE_TELEMETRY := 1
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-infra lock demo test test-infra check format data explore train cards mlflow serve pictures tools images run-image up push status down release promote rollback freeze e2e e2e-full rehearse replay sbom licences scan manifests release-files publish-models sign provision docs-infra preview clean
+.PHONY: help setup setup-infra lock demo test test-infra check format data explore train cards mlflow serve bench pictures tools images run-image up push status down release promote rollback freeze e2e e2e-full rehearse replay sbom licences scan manifests release-files publish-models sign provision docs-infra preview clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -44,13 +44,13 @@ test: setup test-infra ## every test that needs no Docker
 test-infra: setup-infra ## the Pulumi program of every stack under mocks
 	$(INFRA)/pytest -q -c infra/pulumi/pyproject.toml tests/infra
 
-check: setup setup-infra ## format, lint, types, import contracts
-	$(BIN)/ruff format --check . && $(BIN)/ruff check --output-format concise .
+check: setup setup-infra ## format, lint, generated chart files, types, import contracts
+	$(BIN)/ruff format --check . && $(BIN)/ruff check --output-format concise . && $(BIN)/credit-release charts --check
 	$(BIN)/mypy $(PACKAGES:=/src) && $(BIN)/lint-imports && $(BIN)/zizmor --offline --quiet .github
 	cd infra/pulumi && ../../$(BIN)/mypy --python-executable ../../$(INFRA)/python --config-file ../../pyproject.toml credit_infra __main__.py
 
-format: setup ## let ruff rewrite what check would refuse
-	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+format: setup ## rewrite what check would refuse
+	$(BIN)/credit-release charts && $(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
 data: setup ## fetch, check and prepare the dataset's versions
 	$(BIN)/credit-train data dataset=$(DATASET) $(ARGS)
@@ -69,6 +69,9 @@ mlflow: setup ## open the tracking server's page on http://127.0.0.1:5000
 
 serve: setup ## answer applicants on http://127.0.0.1:8000 with the newest candidate
 	$(BIN)/scoring-api serve --bundle $(BUNDLE) --tag $(DATASET)-candidate auth=none $(ARGS)
+
+bench: setup ## CPU per request against other servers: make bench ARGS="--only fastapi --rounds 1"
+	$(BIN)/python -m bench $(BUNDLE) $(ARGS)
 
 pictures: setup ## take README's screenshots anew with the Chromium of this machine
 	$(BIN)/python docs/pictures/take.py
@@ -150,7 +153,7 @@ publish-models: setup ## copy released model images: make publish-models REGISTR
 	$(BIN)/python -m credit_delivery.supply_chain publish-models $(REGISTRY)
 
 sign: ## sign an image by its digest, keyless: make sign IMAGE=name@sha256:…
-	cosign sign --yes $(IMAGE)
+	cosign sign --yes --new-bundle-format=false --use-signing-config=false $(IMAGE)
 
 provision: setup-infra ## make what preview showed: make provision STACK=staging
 	cd infra/pulumi && pulumi up --yes --stack $(STACK) --policy-pack policy
