@@ -14,6 +14,7 @@ from credit_delivery.programs import run
 SERVICES = ("scoring-api", "drift-monitor", "tracking")
 TRAINING = "credit-training"
 DOCKERFILES = {name: f"services/{name}/Dockerfile" for name in SERVICES} | {TRAINING: "ml/training/Dockerfile"}
+ARGUMENTS = ("PIP_CERT", "PIP_INDEX_URL", "CREDIT_COMMIT")
 MODEL = Path("ml/delivery/images/credit-model")
 
 
@@ -53,10 +54,11 @@ def build_model(tag: str, bundle: Path) -> Image:
 
 
 def _build(dockerfile: Path, context: Path) -> str:
-    """Build; gives the image's id. The two arguments are passed on only where the environment has them."""
-    site = ["--network", "host", "--build-arg", "PIP_CERT", "--build-arg", "PIP_INDEX_URL"]
-    command = ["docker", "build", "--quiet", *site, "--file", str(dockerfile), str(context)]
-    return run(command, environment={"DOCKER_BUILDKIT": "1"}).strip()
+    """Build; gives the image's id. Arguments are passed on only where the environment has them."""
+    arguments = [part for name in ARGUMENTS for part in ("--build-arg", name)]
+    command = ["docker", "build", "--quiet", "--network", "host", *arguments, "--file", str(dockerfile), str(context)]
+    commit = run(["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]).strip()
+    return run(command, environment={"DOCKER_BUILDKIT": "1", "CREDIT_COMMIT": commit}).strip()
 
 
 def _tagged(name: str, digest: str, tag: str = "") -> Image:
