@@ -14,7 +14,7 @@ KIND = $(if $(shell docker ps --quiet --filter name=^credit-control-plane$$ 2>/d
 export DO_NOT_TRACK := 1
 export ORT_DISABLE_TELEMETRY := 1
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-infra lock demo test test-infra check format data explore train cards mlflow serve bench pictures tools images run-image up push status down release promote rollback freeze e2e e2e-full rehearse replay sbom licences scan manifests release-files publish-models sign provision docs-infra preview clean
+.PHONY: help setup setup-infra lock demo test test-infra check format data explore train cards mlflow serve pictures tools images run-image up push status down release promote rollback freeze e2e e2e-full rehearse replay sbom licences scan manifests release-files publish-models sign provision docs-infra preview clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -69,9 +69,6 @@ mlflow: setup ## open the tracking server's page on http://127.0.0.1:5000
 
 serve: setup ## answer applicants on http://127.0.0.1:8000 with the newest candidate
 	$(BIN)/scoring-api serve --bundle $(BUNDLE) --tag $(DATASET)-candidate auth=none $(ARGS)
-
-bench: setup ## CPU per request against other servers: make bench ARGS="--only fastapi --rounds 1"
-	$(BIN)/python -m bench $(BUNDLE) $(ARGS)
 
 pictures: setup ## take README's screenshots anew with the Chromium of this machine
 	$(BIN)/python docs/pictures/take.py

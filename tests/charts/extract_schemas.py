@@ -53,6 +53,7 @@ def main(openapi: Path, manifests: list[Path]) -> None:
             spec = document["spec"]
             for version in spec["versions"]:
                 schema = strict(version["schema"]["openAPIV3Schema"])
+                schema["properties"] |= {"apiVersion": {"type": "string"}, "kind": {"type": "string"}}
                 schema["properties"]["metadata"] = {"type": "object"}
                 write(spec["names"]["kind"], spec["group"], version["name"], schema)
 

@@ -11,6 +11,8 @@ from credit_delivery.programs import run
 from credit_delivery.record import ReleaseRecord
 from credit_delivery.repository import Repository
 
+# The policy controller (0.13) does not read signatures in cosign 3's own format yet; `make sign` does the same.
+LEGACY = ("--new-bundle-format=false", "--use-signing-config=false")
 IMAGE = "credit-model"
 
 
@@ -39,7 +41,7 @@ def _publish(release: ReleaseRecord, target: str) -> str:
     if there != release.image_digest:
         raise ReleaseError(f"{target}:{release.tag} is {there}, its record says {release.image_digest}: do not run it")
     # Signed again where it was there already: a copy whose signing failed must not stay unsigned.
-    run(["cosign", "sign", "--yes", f"{target}@{release.image_digest}"])
+    run(["cosign", "sign", "--yes", *LEGACY, f"{target}@{release.image_digest}"])
     return f"{target}:{release.tag}  {there}"
 
 
