@@ -22,7 +22,7 @@ PARSERS: dict[str, Callable[[], argparse.ArgumentParser]] = {
     "scoring-api": scoring_api.cli._parser,
 }
 SAMPLES = {"ENVIRONMENT": "staging", "DATASET": "simulated"}
-RULES = re.findall(r"^([a-z][a-z -]*):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+RULES = re.findall(r"^([a-z][a-z0-9 -]*):", (ROOT / "Makefile").read_text(), re.MULTILINE)
 TARGETS = {target for rule in RULES for target in rule.split()}
 EACH = pytest.mark.parametrize(
     ("where", "command"), commands(), ids=[f"{where}: {command[:40]}" for where, command in commands()]

@@ -13,8 +13,9 @@ from .workflows import FILES, GITHUB, ROOT, WORKFLOWS, Object, jobs, matches, re
 
 LONGEST_MINUTES = 60
 QUICK_MINUTES = 10
-DOCKERFILES = {path.parent.name: str(path.relative_to(ROOT)) for path in ROOT.glob("services/*/Dockerfile")}
-"""Of our services' images by name; the model's image is built when it is released."""
+SERVICES = {path.parent.name: str(path.relative_to(ROOT)) for path in ROOT.glob("services/*/Dockerfile")}
+DOCKERFILES = SERVICES | {"credit-training": "ml/training/Dockerfile"}
+"""Of the images that are built from main, by name; the model's image is built when it is released."""
 EACH = pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.name}")
 
 
