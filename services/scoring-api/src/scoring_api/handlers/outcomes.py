@@ -22,7 +22,7 @@ OUTCOME = {
     "type": "object",
     "required": ["decision_id", "outcome", "date"],
     "properties": {
-        "decision_id": {"type": "string"},
+        "decision_id": {"type": "string", "pattern": r"^[^\x00]+$"},
         "outcome": {"enum": ["paid", "defaulted"]},
         "date": {"type": "string", "format": "date"},
     },
