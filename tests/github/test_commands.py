@@ -22,7 +22,8 @@ PARSERS: dict[str, Callable[[], argparse.ArgumentParser]] = {
     "scoring-api": scoring_api.cli._parser,
 }
 SAMPLES = {"ENVIRONMENT": "staging", "DATASET": "simulated"}
-RULES = re.findall(r"^([a-z][a-z0-9 -]*):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+MAKEFILE = (ROOT / "Makefile").read_text()
+RULES = re.findall(r"^([a-z][a-z0-9 -]*):", MAKEFILE, re.MULTILINE)
 TARGETS = {target for rule in RULES for target in rule.split()}
 EACH = pytest.mark.parametrize(
     ("where", "command"), commands(), ids=[f"{where}: {command[:40]}" for where, command in commands()]
@@ -40,7 +41,8 @@ def test_a_step_is_one_command_of_this_project(where: str, command: str) -> None
     program, *arguments = words(command)
     if program == "make":
         assert arguments[0] in TARGETS, f"{where}: the Makefile has no target {arguments[0]}"
-        assert all(re.match(r"[A-Z]+=", argument) for argument in arguments[1:]), where
+        told = {argument.partition("=")[0] for argument in arguments[1:]}
+        assert told <= variables(arguments[0]), f"{where}: make {arguments[0]} does not read what it is told"
         return
     folder, _, name = program.rpartition("/")
     assert folder in {".venv/bin", "../.venv/bin"}, where
@@ -48,6 +50,20 @@ def test_a_step_is_one_command_of_this_project(where: str, command: str) -> None
         PARSERS[name]().parse_args(arguments)
     except SystemExit:
         pytest.fail(f"{where}: {name} does not take {arguments}")
+
+
+def variables(target: str) -> set[str]:
+    """What a target's recipe reads, by way of other variables too."""
+    recipe = "".join(re.findall(rf"^{target}:.*\n((?:\t.*\n)+)", MAKEFILE, re.MULTILINE))
+    defined = dict(re.findall(r"^([A-Z]+) [?:]?= (.*)$", MAKEFILE, re.MULTILINE))
+    found: set[str] = set()
+    unread = [recipe]
+    while unread:
+        for name in re.findall(r"\$\((?:\w+ )?([A-Z]+)", unread.pop()):
+            if name not in found:
+                found.add(name)
+                unread.append(defined.get(name, ""))
+    return found
 
 
 def overrides() -> list[list[str]]:

@@ -102,7 +102,8 @@ def test_a_changed_model_shows_in_the_manifests_of_its_environment_alone(checkou
     added = [line for line in page.splitlines() if line.startswith("+ ") and "model-7" in line]
     assert added
     assert "<summary>production/scoring-api" in page
-    assert "staging/" not in page
+    assert "<summary>platform/admission" in page
+    assert "<summary>staging/" not in page
 
 
 @pytest.mark.usefixtures("_helm")

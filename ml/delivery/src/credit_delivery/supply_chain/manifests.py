@@ -1,4 +1,4 @@
-"""How a change alters what Argo CD would apply: every application in every environment, rendered at two commits.
+"""How a change alters what Argo CD would apply: each application of ours in each environment, rendered at two commits.
 
 Renders as in the cloud. Asks no cluster, so it does not know what is really there.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import tarfile
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import yaml
@@ -18,12 +18,13 @@ from credit_delivery.errors import CommandFailedError
 from credit_delivery.programs import run
 
 BOOTSTRAP = Path("argocd/bootstrap/values.yaml")
+PLATFORM = Path("argocd/platform")
 FOLDERS = ("argocd", "charts", "environments")
 LONGEST = 60_000
 """Characters; GitHub takes 65,536 in one comment."""
 
 Rendered = dict[str, str]
-"""YAML by `environment/application`."""
+"""YAML by `environment/application`, or `platform/application`."""
 
 
 def difference(root: Path, base: str) -> str:
@@ -55,24 +56,37 @@ def _exported(root: Path, base: str, folder: Path) -> Path:
 def _rendered(root: Path, *, forgiving: bool = False) -> Rendered:
     """What does not render in a base that is forgiven counts as not there: the change may be its repair."""
     rendered = {}
-    for environment, application, files in _applications(root):
-        values = [part for file in files for part in ("--values", f"environments/{environment}/{file}")]
-        command = ["helm", "template", application, f"charts/{application}", "--namespace", environment, *values]
+    for name, command, values in _applications(root):
         try:
-            rendered[f"{environment}/{application}"] = run(command, folder=root)
+            rendered[name] = run(command, values, folder=root)
         except CommandFailedError:
             if not forgiving:
                 raise
     return rendered
 
 
-def _applications(root: Path) -> Iterator[tuple[str, str, list[str]]]:
+def _applications(root: Path) -> Iterator[tuple[str, list[str], str]]:
+    """Name, Helm's command, and what it reads from its input."""
     if not (root / BOOTSTRAP).exists():
         return
     settings = yaml.safe_load((root / BOOTSTRAP).read_text(encoding="utf-8"))
     for environment in ENVIRONMENTS:
         for application in settings["applications"]:
-            yield environment, application["name"], application["values"]
+            values = [f"environments/{environment}/{file}" for file in application["values"]]
+            yield f"{environment}/{application['name']}", _template(application["name"], environment, values, {}), ""
+    for path in sorted((root / PLATFORM).glob("*.yaml")):
+        item = yaml.safe_load(path.read_text(encoding="utf-8"))
+        if "chart" not in item:
+            values = [file.removeprefix("/") for file in item.get("valueFiles", [])]
+            files = {file["name"]: file["path"].removeprefix("/") for file in item.get("fileParameters", [])}
+            command = _template(item["name"], item["namespace"], [*values, "-"], files)
+            yield f"platform/{item['name']}", command, yaml.safe_dump(item["values"])
+
+
+def _template(application: str, namespace: str, values: Sequence[str], files: Mapping[str, str]) -> list[str]:
+    command = ["helm", "template", application, f"charts/{application}", "--namespace", namespace]
+    command += [part for file in values for part in ("--values", file)]
+    return command + [part for name, file in files.items() for part in ("--set-file", f"{name}={file}")]
 
 
 def _part(name: str, before: str, after: str) -> str:
