@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from typing import Literal
 
-from prometheus_client import CollectorRegistry, Gauge
+from prometheus_client import CollectorRegistry, Gauge, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
@@ -26,6 +26,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        ProcessCollector(namespace="scoring_api", registry=self.registry)
         self._requests = self._counter("requests", "Requests answered.", "route", "code", "model")
         self._decisions = self._counter("decisions", "Applicants by decision.", "decision", "model")
         self._request_seconds = self._tally("request_seconds", "From arrival to answer.", "route", SECONDS)

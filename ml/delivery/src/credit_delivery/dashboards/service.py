@@ -57,6 +57,12 @@ def service() -> Dashboard:
         ),
         series("Requests in flight", units.Short, ("{{namespace}} {{pod}}", f"scoring_api_in_flight{{{NAMESPACE}}}")),
         series(
+            "CPU",
+            units.Short,
+            ("{{namespace}} {{pod}}", f"rate(scoring_api_process_cpu_seconds_total{{{NAMESPACE}}}[{RATE}])"),
+            about="Cores; a pod never uses more than one.",
+        ),
+        series(
             "Pods: now, at most",
             units.Short,
             ("{{namespace}} now", f"kube_horizontalpodautoscaler_status_current_replicas{{{NAMESPACE}}}"),
