@@ -199,6 +199,7 @@ def test_actionlint_finds_nothing() -> None:
         ("environments/quarantine.yaml", "risk-officers"),
         (promotion.GATES, "risk-officers"),
         (image_file("production", "scoring-api"), "credit-engineers"),
+        ("environments/production/admission.yaml", "platform-owners"),
         (model_file("staging"), "credit-engineers"),
         ("ml/delivery/src/credit_delivery/check.py", "platform-owners"),
         (".github/workflows/check.yml", "platform-owners"),
