@@ -128,8 +128,8 @@ def expected_pd(applicants: list[dict[str, Any]]) -> np.ndarray[Any, np.dtype[np
     return np.asarray(1 / (1 + np.exp(-logit)))
 
 
-def make_bundle(path: Path, policy: Policy = POLICY) -> Bundle:
-    """A bundle of the toy model at `path`."""
+def make_bundle(path: Path, policy: Policy = POLICY, schema: FeatureSchema = SCHEMA) -> Bundle:
+    """A bundle of the toy model at `path`; another schema may differ in its words only."""
     rng = np.random.default_rng(1)
     rows = [
         {
@@ -141,7 +141,7 @@ def make_bundle(path: Path, policy: Policy = POLICY) -> Bundle:
         }
         for _ in range(400)
     ]
-    return bundle_of(path, SCHEMA, policy, graph(), rows, expected_pd)
+    return bundle_of(path, schema, policy, graph(), rows, expected_pd)
 
 
 def bundle_of(

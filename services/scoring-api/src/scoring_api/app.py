@@ -29,7 +29,7 @@ from scoring_api.errors import (
     ServiceError,
     SettingsError,
 )
-from scoring_api.handlers import decisions, health, inference, model, outcomes, pages, predict, prediction
+from scoring_api.handlers import decisions, health, inference, model, outcomes, pages, predict, prediction, preview
 from scoring_api.journal import Journal
 from scoring_api.journal.database import DatabaseJournal
 from scoring_api.journal.engine import journal_url
@@ -77,9 +77,10 @@ def create_app(settings: Settings, environment: Mapping[str, str] = os.environ) 
         title="Credit scoring API", version=version("scoring-api"), docs_url=None, redoc_url=None, lifespan=lifespan
     )
     app.state.service, app.state.metrics, app.state.access = service, metrics, access
-    for routes in (predict, prediction, inference, decisions, outcomes, health, model, pages):
+    for routes in (predict, prediction, preview, inference, decisions, outcomes, health, model, pages):
         app.include_router(routes.router)
     app.mount(pages.ASSETS, pages.assets())
+    app.mount(pages.PAGE, pages.files())
     app.add_exception_handler(ServiceError, _problem)
     app.add_exception_handler(HTTPException, _problem)
     app.add_exception_handler(RequestValidationError, _problem)

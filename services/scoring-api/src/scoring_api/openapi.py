@@ -13,6 +13,11 @@ from scoring_api.typed import MONITORING
 APPLICANTS = {"$ref": "#/components/schemas/Applicants"}
 ANSWER = {"$ref": "#/components/schemas/Answer"}
 APPLICANT = {"$ref": "#/components/schemas/Applicant"}
+PREVIEW = "/v1/preview"
+PREVIEWED = {
+    "description": "What the applicant would get",
+    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Preview"}}},
+}
 REFUSALS = {
     400: "The body is not what its content type says",
     401: "No API key, or an unknown one",
@@ -42,8 +47,11 @@ IDEMPOTENCY_KEY = {
 def complete(document: dict[str, Any], bundle: Bundle | None, max_applicants: int) -> dict[str, Any]:
     """FastAPI's document with the schemas of the bundle in service, and the route that the edge answers."""
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
-    schemas |= {"Answer": _answer(), "Problem": _problem()}
+    schemas |= {"Answer": _answer(), "Preview": _preview(), "Problem": _problem()}
     schemas |= _applicants(bundle, max_applicants) if bundle else {"Applicants": {}}
+    if bundle:
+        parameters = document["paths"][PREVIEW]["post"]["parameters"]
+        parameters[0]["schema"] = {"enum": [field.name for field in bundle.schema.scored_fields]}
     document["components"]["securitySchemes"] = {"key": {"type": "apiKey", "in": "header", "name": "X-API-Key"}}
     document["security"] = [{"key": []}, {}]
     document["paths"] = {"/v1/score": {"post": _score()}, **document["paths"]}
@@ -161,6 +169,29 @@ def _answer() -> dict[str, Any]:
     columns = _object(**{name: {"type": "array", "items": kind} for name, kind in result.items()})
     said_once["properties"] |= {"results": results, "columns": columns}
     return said_once
+
+
+def _preview() -> dict[str, Any]:
+    outlook = {
+        "pd": {"type": "number", "minimum": 0, "maximum": 1},
+        "score": {"type": "integer"},
+        "would_be": {"enum": list(DECISIONS)},
+        "band": {"type": "string"},
+    }
+    point = _object(value={"type": ["number", "string", "null"]}, **outlook)
+    curve = _object(field={"type": "string"}, points={"type": "array", "minItems": 1, "items": point})
+    return _object(
+        recorded={"const": False},
+        model_tag={"type": "string"},
+        model_digest={"type": "string"},
+        policy_version={"type": "string"},
+        cut_offs={
+            "description": "Scores at the policy's PDs.",
+            **_object(approve=outlook["score"], decline=outlook["score"]),
+        },
+        **outlook,
+        curve={"oneOf": [curve, {"type": "null"}]},
+    )
 
 
 def _problem() -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 
 from scoring_api import openapi
-from scoring_api.errors import InvalidRequestError, UnsupportedMediaTypeError
+from scoring_api.handlers.applicant import one_applicant
 from scoring_api.handlers.context import Question, Service
 
 router = APIRouter(tags=["scoring"])
@@ -25,12 +25,8 @@ CustomerId = Annotated[
     responses=openapi.SCORING_PROBLEMS,
 )
 async def prediction(request: Request, service: Service, question: Question, cus_id: CustomerId) -> dict[str, Any]:
-    if not request.headers.get("content-type", "").startswith("application/json"):
-        raise UnsupportedMediaTypeError("send application/json")
     serving = service.serving
-    batch = serving.reader.read(await request.body())
-    if batch.form != "one":
-        raise InvalidRequestError("send one applicant; lists go to /v1/score")
+    batch = await one_applicant(request, serving)
     question.reference = cus_id
     answer = await service.answer(serving, batch, question)
     return {"cus_id": cus_id, **answer.head(), **answer.results()[0]}

@@ -1,0 +1,24 @@
+"""The body of routes that take one applicant as JSON."""
+
+from __future__ import annotations
+
+from fastapi import Request
+
+from scoring_api.batch import Batch
+from scoring_api.errors import InvalidRequestError, UnsupportedMediaTypeError
+from scoring_api.serving import Serving
+
+
+async def one_applicant(request: Request, serving: Serving) -> Batch:
+    """A batch of one.
+
+    Raises:
+        UnsupportedMediaTypeError: not JSON.
+        MalformedBodyError, InvalidApplicantError, InvalidRequestError: as the reader says, and for a list.
+    """
+    if not request.headers.get("content-type", "").startswith("application/json"):
+        raise UnsupportedMediaTypeError("send application/json")
+    batch = serving.reader.read(await request.body())
+    if batch.form != "one":
+        raise InvalidRequestError("send one applicant; lists go to /v1/score")
+    return batch
