@@ -6,7 +6,8 @@ label it fits all.
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from collections.abc import Iterable
+from typing import TypeVar
 
 from grafana_foundation_sdk.builders import (
     common,
@@ -65,12 +66,12 @@ def page(uid: str, title: str, description: str, names: str) -> dashboard.Dashbo
     )
 
 
-def series(title: str, unit: str, *queries: Query, about: str = "", width: int = HALF) -> Builder[Panel]:
+def series(title: str, unit: str, *queries: Query, about: str = "") -> Builder[Panel]:
     """Lines over time."""
     legend = common.VizLegendOptions().display_mode(LegendDisplayMode.LIST).placement(LegendPlacement.BOTTOM)
     legend = legend.show_legend(True).calcs([])
     panel = timeseries.Panel().fill_opacity(10).gradient_mode(GraphGradientMode.OPACITY).legend(legend)
-    return _filled(panel.unit(unit), title, about, queries).height(HEIGHT).span(width)
+    return _filled(panel.unit(unit), title, about, queries).height(HEIGHT).span(HALF)
 
 
 def figure(title: str, unit: str, query: str, about: str = "", legend: str = "{{namespace}}") -> Builder[Panel]:
@@ -80,9 +81,9 @@ def figure(title: str, unit: str, query: str, about: str = "", legend: str = "{{
     return _filled(panel, title, about, [(legend, query)]).height(HEIGHT // 2).span(SIXTH)
 
 
-def states(title: str, *queries: Query, about: str = "", width: int = HALF) -> Builder[Panel]:
+def states(title: str, *queries: Query, about: str = "") -> Builder[Panel]:
     """What held when, one row per series."""
-    return _filled(statetimeline.Panel(), title, about, queries).height(HEIGHT).span(width)
+    return _filled(statetimeline.Panel(), title, about, queries).height(HEIGHT).span(HALF)
 
 
 def rows(title: str, query: str, *columns: str, about: str = "", width: int = HALF) -> Builder[Panel]:
@@ -95,7 +96,7 @@ def rows(title: str, query: str, *columns: str, about: str = "", width: int = HA
     return panel.with_target(target).height(HEIGHT).span(width)
 
 
-def _filled(panel: Sort, title: str, about: str, queries: Any) -> Sort:
+def _filled(panel: Sort, title: str, about: str, queries: Iterable[Query]) -> Sort:
     panel = _described(panel, title, about)
     for letter, (legend, query) in zip("ABCDEFGH", queries, strict=False):
         panel = panel.with_target(_target(letter, legend, query))
