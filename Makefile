@@ -14,7 +14,7 @@ KIND = $(if $(shell docker ps --quiet --filter name=^credit-control-plane$$ 2>/d
 export DO_NOT_TRACK := 1
 export ORT_DISABLE_TELEMETRY := 1
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-infra lock demo test test-infra check format data explore train cards mlflow serve pictures tools images run-image up push status down release promote rollback freeze e2e e2e-full rehearse replay sbom licences scan manifests release-files publish-models sign provision docs-infra preview clean
+.PHONY: help setup setup-infra lock demo test test-images test-infra check format data explore train cards mlflow serve pictures tools images run-image up push status down release promote rollback freeze e2e e2e-full rehearse replay sbom licences scan manifests release-files publish-models sign provision docs-infra preview clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -39,7 +39,10 @@ demo: setup ## train, prove, register, serve and score, end to end, then stop
 	$(BIN)/credit-train demo dataset=$(DATASET) $(ARGS)
 
 test: setup test-infra ## every test that needs no Docker
-	$(BIN)/pytest -n 2 $(ARGS)
+	$(BIN)/pytest -n 2 --ignore=tests/images $(ARGS)
+
+test-images: setup ## the services' images and compose.yaml, by Docker
+	$(BIN)/pytest -q tests/images
 
 test-infra: setup-infra ## the Pulumi program of every stack under mocks
 	$(INFRA)/pytest -q -c infra/pulumi/pyproject.toml tests/infra
