@@ -3,7 +3,9 @@ import sys
 import threading
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 
@@ -12,6 +14,7 @@ from drift_monitor.cli import main
 from drift_monitor.retraining import Ledger, act
 from drift_monitor.settings import Retraining
 from drift_monitor.trainers import Order, trainer
+from tests.drift_monitor.recorded import fill
 
 NOW = datetime(2024, 6, 1, tzinfo=UTC)
 CRON_JOB = {
@@ -37,7 +40,15 @@ CRON_JOB = {
 
 
 def order(cause="model: matured_loss"):
-    return Order(cause=cause, model_digest="a" * 64, window="20240501T000000Z-aa", because="retrain: x", cut_off=NOW)
+    return Order(
+        cause=cause,
+        model_digest="a" * 64,
+        dataset="simulated",
+        performance_days=365,
+        window="20240501T000000Z-aa",
+        because="retrain: x",
+        cut_off=NOW,
+    )
 
 
 class StandIn:
@@ -126,6 +137,7 @@ def test_a_job_comes_from_the_suspended_cron_job_with_the_order_in_its_environme
     assert (container["image"], told["A"]) == ("credit-training:1", "1")
     assert told["RETRAIN_CUT_OFF"] == NOW.isoformat()
     assert told["RETRAIN_CAUSE"] == "model: matured_loss"
+    assert (told["RETRAIN_DATASET"], told["RETRAIN_PERFORMANCE_DAYS"]) == ("simulated", "365")
 
 
 def test_one_cause_starts_one_job_even_when_the_ledger_is_lost(cluster):
@@ -212,6 +224,30 @@ def test_without_a_cluster_a_process_is_started_with_the_order(tmp_path):
 def test_a_process_that_fails_is_in_the_ledger(command):
     settings = Retraining(by="process", command=command)
     assert act(order(), Ledger(), settings, trainer(settings), NOW).entries[0].result == "failed"
+
+
+def test_a_process_learns_from_the_journal_up_to_the_cut_off(portfolio, tmp_path, monkeypatch):
+    shift = Event(kind="concept_shift", start=0)
+    scenario = Scenario(seed=16, start="2021-01", months=15, applicants_per_month=800, events=(shift,))
+    files = portfolio.decide(portfolio, scenario, tmp_path / "history")
+    address = f"sqlite:///{tmp_path / 'journal.db'}"
+    fill(address, files)
+    monkeypatch.setenv("JOURNAL_URL", address)
+    monkeypatch.setenv("CREDIT_HOME", str(tmp_path / "home"))
+    learns = f"[{Path(sys.executable).with_name('credit-train')}, data, dataset=journal]"
+    command = [
+        f"bundles=[{portfolio.bundle.path}]", f"reports.folder={tmp_path / 'reports'}", "reports.sample=0",
+        "windows.every=month", "retraining.by=process", f"retraining.command={learns}",
+    ]  # fmt: skip
+    assert main(["run", "--from", "2022-02-01", "--to", "2022-03-01", *command]) == 3
+    ledger = json.loads((tmp_path / "reports" / "retraining.json").read_text())
+    assert [entry["result"] for entry in ledger["entries"]] == ["started"]
+    (table,) = (tmp_path / "home" / "data" / "processed").glob("simulated-journal-*.parquet")
+    learned = pd.read_parquet(table)
+    complete = files.table["decided_at"] < "2021-03-01"
+    told = files.known["decision_id"][files.known["recorded_at"] < "2022-03-01"]
+    assert len(learned) == (complete & files.table["id"].isin(told)).sum() > 500
+    assert learned["_time"].max() < datetime(2021, 3, 1)  # noqa: DTZ001 the journal's days are UTC
 
 
 def test_windows_of_the_same_trouble_start_one_run(portfolio, tmp_path, cluster):

@@ -125,7 +125,7 @@ def recompute(
     """
     challenger = bundles.released(repository.root, release)
     running = champion(repository, environment, revision)
-    gates = load_gates(repository.root / GATES, release.dataset.name)
+    gates = load_gates(repository.root / GATES, release.dataset.name, release.dataset.version)
     return evidence(challenger, running, rebuild(release.dataset), gates)
 
 

@@ -64,7 +64,7 @@ def _judged(
     champion = promotion.champion(repository, "production")
     if isinstance(champion, str):
         champion = promotion.champion(repository, "staging")
-    gates = load_gates(repository.root / promotion.GATES, manifest.dataset.name)
+    gates = load_gates(repository.root / promotion.GATES, manifest.dataset.name, manifest.dataset.version)
     document = evidence(candidate, champion, rebuild(manifest.dataset), gates)
     reasons += [f"gate failed: {loser}" for loser in promotion.failed_gates(document)]
     if reasons:

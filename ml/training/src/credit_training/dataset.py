@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, Self
 
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from pydantic import Field as Constraint, ValidationError, field_validator, model_validator
+from pydantic import AwareDatetime, Field as Constraint, ValidationError, field_validator, model_validator
 from yaml import YAMLError
 
 from credit_contract.errors import SchemaError
@@ -23,6 +23,8 @@ from credit_training.errors import DatasetError
 from credit_training.recipe import Step
 
 Sha256 = Annotated[str, Constraint(pattern=r"^[0-9a-f]{64}$")]
+JOURNAL = "journal"
+"""The dataset of a retraining run: `conf/journal.yaml`, in the form of the portfolio that it names."""
 HttpUrl = Annotated[str, Constraint(pattern=r"^https?://")]
 
 
@@ -65,6 +67,19 @@ class SqlSource(Frozen):
     sha256: Sha256 | None = None
 
 
+class JournalSource(Frozen):
+    """The scoring API's journal: decisions whose performance window was over at `cut_off`, with outcomes known then.
+
+    `performance_days`: from a decision until its outcome is complete.
+    """
+
+    kind: Literal["journal"]
+    url: str
+    cut_off: AwareDatetime
+    performance_days: Annotated[int, Constraint(gt=0)]
+    sha256: Sha256 | None = None
+
+
 class SimulatorSource(Frozen):
     """The portfolio simulator with these settings of its scenario."""
 
@@ -73,7 +88,9 @@ class SimulatorSource(Frozen):
     sha256: Sha256 | None = None
 
 
-Source = Annotated[FileSource | HttpSource | SqlSource | SimulatorSource, Constraint(discriminator="kind")]
+Source = Annotated[
+    FileSource | HttpSource | SqlSource | JournalSource | SimulatorSource, Constraint(discriminator="kind")
+]
 
 
 class Column(Field):
@@ -132,7 +149,8 @@ class Version(Frozen):
 class DatasetSpec(Frozen):
     """One dataset. `other_columns` are published columns that are no fields of an applicant, with their meaning.
 
-    `train` is what this dataset changes of `conf/train.yaml`.
+    `train` is what this dataset changes of `conf/train.yaml`. `decided_pd` is the column of the PD that somebody was
+    decided by; the champion's figures on this hold-out come from it.
     """
 
     name: Annotated[str, Constraint(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -144,6 +162,7 @@ class DatasetSpec(Frozen):
     target: Target
     weight: str | None = None
     time: str | None = None
+    decided_pd: str | None = None
     fields: tuple[Column, ...]
     other_columns: dict[str, str] = Constraint(default_factory=dict)
     versions: dict[str, Version]
@@ -219,6 +238,23 @@ def named(fields: Any) -> Any:
     return [{"name": name, **(body or {})} for name, body in fields.items()] if isinstance(fields, dict) else fields
 
 
+def _as_recorded(base: DatasetSpec, content: dict[Any, Any]) -> dict[str, Any]:
+    """A dataset's YAML with the keys in `content`, and the fields of its last version that a service records.
+
+    Those are what it scores, and protected attributes where somebody sent them; under their own names, as they were
+    validated. What is a leak is not known when somebody asks.
+    """
+    *_, last = base.versions
+    columns = [column for column in base.columns(last) if column.role in ("used", "protected")]
+    fields = [
+        column.model_dump() | {"source": None, "optional": column.optional or column.role == "protected"}
+        for column in columns
+    ]
+    kept = base.model_dump(include={"name", "features", "policy"}) | {"fields": fields}
+    train = base.train | content.get("train", {})
+    return kept | {str(key): value for key, value in content.items()} | {"train": train}
+
+
 def _first_problem(error: ValidationError) -> tuple[str, str]:
     """The key and the complaint of the first of pydantic's problems."""
     first = error.errors()[0]
@@ -237,18 +273,23 @@ def dataset_names() -> list[str]:
 
 
 def load_dataset(name: str) -> DatasetSpec:
-    """A shipped dataset by name, or one's own by the path of its YAML.
+    """A shipped dataset by name, `journal`, or one's own by the path of its YAML.
 
     Raises:
         DatasetError: no such dataset, or its YAML is wrong; names the key.
     """
     path = Path(name) if name.endswith((".yaml", ".yml")) else conf_folder() / "dataset" / f"{name}.yaml"
+    if name == JOURNAL:
+        path = conf_folder() / "journal.yaml"
     if not path.is_file():
         near = difflib.get_close_matches(name, dataset_names(), n=1)
         hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(dataset_names())}"
         raise DatasetError(f"no dataset {name!r}; {hint}")
     try:
         content = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
+        assert isinstance(content, dict)
+        if name == JOURNAL:
+            content = _as_recorded(load_dataset(str(content.pop("like"))), content)
         return DatasetSpec.model_validate(content)
     except ValidationError as error:
         key, why = _first_problem(error)

@@ -16,8 +16,10 @@ from credit_contract.errors import GateError
 from credit_contract.gates import Gate, GateResult, read_gates
 
 
-def load_gates(path: Path, dataset: str) -> tuple[Gate, ...]:
+def load_gates(path: Path, dataset: str, version: str = "") -> tuple[Gate, ...]:
     """The gates that a dataset's networks must pass, in the order of the file.
+
+    A dataset version may change them too, after the dataset: `journal` does, of whatever portfolio.
 
     Raises:
         GateError: no such file, no gates in it, a change of a gate that does not exist, a key that no gate has.
@@ -31,12 +33,15 @@ def load_gates(path: Path, dataset: str) -> tuple[Gate, ...]:
     if not isinstance(document, dict) or not document.get("gates"):
         raise GateError(f"{path}: needs the key gates with a list of gates")
     common: list[dict[str, Any]] = document["gates"]
-    changes: dict[str, dict[str, Any]] = (document.get("datasets") or {}).get(dataset, {})
     names = [str(gate.get("name")) for gate in common]
-    for stranger in set(changes) - set(names):
-        nearest = difflib.get_close_matches(stranger, names, n=1, cutoff=0)[0]
-        raise GateError(f"{path}: datasets.{dataset}.{stranger}: no such gate; the nearest is {nearest}")
-    return read_gates({**gate, **changes.get(str(gate.get("name")), {})} for gate in common)
+    changed: dict[str, dict[str, Any]] = {name: {} for name in names}
+    for section, key in (("datasets", dataset), ("versions", version)):
+        for name, change in (document.get(section) or {}).get(key, {}).items():
+            if name not in changed:
+                nearest = difflib.get_close_matches(name, names, n=1, cutoff=0)[0]
+                raise GateError(f"{path}: {section}.{key}.{name}: no such gate; the nearest is {nearest}")
+            changed[name] |= change
+    return read_gates({**gate, **changed[str(gate.get("name"))]} for gate in common)
 
 
 def gate_table(results: Iterable[GateResult]) -> str:

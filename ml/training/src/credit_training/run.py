@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from credit_contract import metrics
 from credit_contract.gates import GateResult, evaluate as judge, failed
 from credit_training import origin
 from credit_training.algorithms import fitting
@@ -28,6 +29,7 @@ from credit_training.prepare import Prepared, prepared
 from credit_training.progress import Progress
 from credit_training.registry import BUNDLE, Registry, TrackedRun
 from credit_training.report import draw_contender, write_report
+from credit_training.typed import DECIDED_PD, HOLDOUT, TARGET, WEIGHT
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +78,9 @@ def run(config: TrainConfig, progress: Progress) -> RunResult:
     candidate, latency = _prove(network, compared, config, progress)
     registry = Registry(home())
     with progress.step("judge the gates") as say:
-        champion = registry.champion(spec.name)
+        champion = _champion(network, registry)
         figures = gate_figures(candidate.bundle.evaluation, folder_bytes(candidate.bundle.path), champion)
-        gates = tuple(judge(load_gates(conf_folder() / "gates.yaml", spec.name), figures))
+        gates = tuple(judge(load_gates(conf_folder() / "gates.yaml", spec.name, network.data.version), figures))
         say(f"failed: {', '.join(failed(gates))}" if failed(gates) else f"{len(gates)} passed or not applicable")
     with progress.step("write the report") as say:
         report = write_report(contenders, candidate, gates, latency, champion, home() / "reports")
@@ -124,6 +126,16 @@ def _prove(
         latency = latency_table(fitted.module, graphs, people, calls) if calls else ()
         say(", ".join(f"{row.runtime} {row.p50_us:.0f} µs" for row in latency if row.batch == 1) or "left out")
     return candidate, latency
+
+
+def _champion(network: Contender, registry: Registry) -> Figures | None:
+    """The champion's evaluation: on this hold-out, where its applicants say by which PD they were decided."""
+    frame = network.data.frame
+    if DECIDED_PD not in frame:
+        return registry.champion(network.data.spec.name)
+    held = frame[frame[HOLDOUT]]
+    figures = metrics.summary(held[TARGET].to_numpy(), held[DECIDED_PD].to_numpy(), held[WEIGHT].to_numpy())
+    return {"network": figures, "dataset": network.dataset.model_dump()}
 
 
 def _record(result: RunResult, config: TrainConfig, registry: Registry) -> str:

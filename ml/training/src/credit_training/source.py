@@ -23,10 +23,11 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from credit_contract.digest import sha256_bytes, sha256_json
 from credit_simulator import Scenario, simulate, write_csv
 from credit_simulator.errors import ScenarioError
-from credit_training.dataset import DatasetSpec, FileSource, HttpSource, SimulatorSource, SqlSource
+from credit_training.dataset import DatasetSpec, FileSource, HttpSource, JournalSource, SimulatorSource, SqlSource
 from credit_training.download import CONVERTERS, download, member, records
 from credit_training.errors import SourceError
 from credit_training.files import write_whole
+from credit_training.journal import decided
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,8 @@ def _fetched(spec: DatasetSpec) -> bytes:
             return _csv(records(source.url, source.parameters, source.records, page))
         case SqlSource() as source:
             return _queried(source)
+        case JournalSource() as source:
+            return _csv(decided(source, [field.name for field in spec.fields]))
         case SimulatorSource() as source:
             return _simulated(source)
 

@@ -18,6 +18,7 @@ from credit_training.split import holdout_mask
 from credit_training.table import TextTable, categories, numbers, parse
 
 TARGET, WEIGHT, TIME, GROUP, HOLDOUT = "_target", "_weight", "_time", "_group", "_holdout"
+DECIDED_PD = "_decided_pd"
 
 
 def typed_table(spec: DatasetSpec, version: str, raw: Raw) -> pd.DataFrame:
@@ -38,6 +39,9 @@ def typed_table(spec: DatasetSpec, version: str, raw: Raw) -> pd.DataFrame:
     frame[WEIGHT] = _weights(text, spec.weight) if spec.weight else 1.0
     if spec.time:
         frame[TIME] = _dates(text, spec.time)
+    if spec.decided_pd:
+        share = Field(name=spec.decided_pd, kind="number", meaning="", role="unused", minimum=0, maximum=1)
+        frame[DECIDED_PD] = numbers(text, share)
     seen = [field.name for field in spec.columns(version) if field.role != "leak"]
     frame[GROUP] = frame.groupby(seen, dropna=False, sort=False).ngroup()
     time = frame[TIME].to_numpy(dtype="datetime64[D]") if spec.time else None
@@ -53,7 +57,9 @@ def _text(spec: DatasetSpec, version: str, raw: Raw) -> TextTable:
         table = parse(raw.content, raw.origin)
     columns = spec.columns(version)
     derived = {step.into for step in spec.versions[version].recipe if step.step == "dates_from_months"}
-    special = [name for name in (spec.target.column, spec.weight, spec.time) if name and name not in derived]
+    special = [
+        name for name in (spec.target.column, spec.weight, spec.time, spec.decided_pd) if name and name not in derived
+    ]
     expected = {*(column.published for column in columns), *special, *spec.other_columns}
     found = {str(name) for name in table.frame}
     for name in sorted(expected - found):

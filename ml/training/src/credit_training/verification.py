@@ -42,6 +42,6 @@ def judge_bundle(bundle: Path) -> list[GateResult]:
         GateError: the gate file is wrong.
     """
     opened: Bundle = read_bundle(bundle)
-    dataset = opened.manifest.dataset.name
-    figures = gate_figures(opened.evaluation, folder_bytes(bundle), Registry(home()).champion(dataset))
-    return judge(load_gates(conf_folder() / "gates.yaml", dataset), figures)
+    dataset = opened.manifest.dataset
+    figures = gate_figures(opened.evaluation, folder_bytes(bundle), Registry(home()).champion(dataset.name))
+    return judge(load_gates(conf_folder() / "gates.yaml", dataset.name, dataset.version), figures)

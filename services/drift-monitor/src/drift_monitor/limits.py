@@ -30,6 +30,8 @@ class Limits(Frozen):
     """Rise of a field's missing share that counts as a data quality failure."""
     outside: Share = 0.01
     """Share of values beyond the plausible range, of no known category, or not readable."""
+    constant_fields: tuple[str, ...] = ()
+    """Fields of which a person knows why they have one value only, such as of a product that ended: no failure."""
     repeated: Share = 0.01
     """Share of decisions that came more than once."""
     stale_hours: Annotated[float, Field(gt=0)] = 24.0

@@ -39,7 +39,7 @@ def checks(
         named = f" (such as {', '.join(current.strangers)})" if current.strangers else ""
         what = f"of {field.name} are out of range, unknown or unreadable{named}"
         yield _share("outside", field.name, wrong, n, limits.outside, what)
-        varied = reference.max() / reference.sum() < NEARLY_CONSTANT
+        varied = field.name not in limits.constant_fields and reference.max() / reference.sum() < NEARLY_CONSTANT
         if current.constant and varied and n >= limits.smallest_window:
             yield _certain("constant", field.name, f"{field.name} has one value only in {n:,} decisions")
 

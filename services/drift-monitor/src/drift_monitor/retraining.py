@@ -39,7 +39,7 @@ class Ledger(Frozen):
         return [entry for entry in self.entries if entry.result == "started"]
 
 
-def order_for(verdicts: Sequence[WindowVerdict]) -> Order | None:
+def order_for(verdicts: Sequence[WindowVerdict], dataset: str, performance_days: int) -> Order | None:
     """The order that follows from the latest window; None unless its verdict is `retrain`.
 
     A cause is the model and the kinds of evidence against it: more windows of the same trouble are no new cause.
@@ -51,6 +51,8 @@ def order_for(verdicts: Sequence[WindowVerdict]) -> Order | None:
     return Order(
         cause=f"{latest.model_digest}: {', '.join(evidence) or 'drift'}",
         model_digest=latest.model_digest,
+        dataset=dataset,
+        performance_days=performance_days,
         window=latest.window,
         because=latest.because,
         cut_off=latest.end,

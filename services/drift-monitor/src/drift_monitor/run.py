@@ -57,7 +57,9 @@ def run(
         future_decisions=future,
     )
     _publish(settings, store, known, verdicts, made)
-    order = order_for(verdicts)
+    # Of one portfolio: all bundles of a monitor are.
+    dataset = next(iter(bundles.values())).schema.dataset
+    order = order_for(verdicts, dataset, settings.performance.days)
     if order is not None and settings.retraining.by != "nothing":
         ledger = act(order, store.ledger(), settings.retraining, trainer(settings.retraining), finished)
         store.write_ledger(ledger)

@@ -69,7 +69,7 @@ class Retraining(Frozen):
     """After a run was started, no other one for so long, whatever the cause."""
     cron_job: str = "drift-monitor-retrain"
     """kubernetes: the suspended CronJob whose template becomes a Job."""
-    command: Annotated[tuple[str, ...], Field(min_length=1)] = ("credit-train", "run")
+    command: Annotated[tuple[str, ...], Field(min_length=1)] = ("credit-train", "run", "dataset=journal")
     """process: what is run, and waited for."""
     repository: str = ""
     """github: owner/name of the repository that gets the event `retrain`; GITHUB_TOKEN is its secret."""

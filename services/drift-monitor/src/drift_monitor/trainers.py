@@ -26,10 +26,14 @@ TIMEOUT_S = 20.0
 
 
 class Order(Frozen):
-    """What to train for. `cut_off`: only outcomes recorded before it may be learned from."""
+    """What to train for. `cut_off`: only outcomes recorded before it may be learned from, and of decisions that were
+    then `performance_days` old. `dataset`: the portfolio whose fields, features and policy the model has.
+    """
 
     cause: str
     model_digest: str
+    dataset: str
+    performance_days: int
     window: str
     because: str
     cut_off: datetime
@@ -39,6 +43,8 @@ class Order(Frozen):
         return {
             "RETRAIN_CAUSE": self.cause,
             "RETRAIN_MODEL_DIGEST": self.model_digest,
+            "RETRAIN_DATASET": self.dataset,
+            "RETRAIN_PERFORMANCE_DAYS": str(self.performance_days),
             "RETRAIN_CUT_OFF": self.cut_off.isoformat(),
         }
 

@@ -1,0 +1,193 @@
+"""What the monitor is for, lived through once: a month as ever, two of a downturn, `retrain`, and a new candidate.
+
+Run as `python -m credit_delivery.downturn BUNDLE FOLDER`; FOLDER is emptied first. Nobody's history. Simulated people
+come from the simulator, with a scripted shock. Others are those of the bundle's hold-out, drawn anew, each with the
+outcome that is known of them; in the downturn those who defaulted come more often than they did, which no field tells.
+Outcomes are known after a month, whatever the portfolio, and those of the declined too, as a bureau would tell them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from credit_contract.applicant import decode, encode
+from credit_contract.bundle import Bundle
+from credit_contract.decision import ChainHead, DecisionRecord, Provenance
+from credit_contract.errors import ContractError
+from credit_contract.policy import DECISIONS
+from credit_contract.schema import FeatureSchema
+from credit_delivery import holdout
+from credit_delivery.errors import DeliveryError, EvidenceError
+from credit_simulator import Event, Scenario, simulate
+from scoring_api.journal import Entry, tables
+from scoring_api.journal.engine import open_engine
+from scoring_api.journal.rows import sealed
+from scoring_api.journal.store import Store
+from scoring_api.model import ServedModel, load
+
+MONTHS = tuple(datetime(2026, month, 1, tzinfo=UTC) for month in (1, 2, 3, 4))
+"""First moments of three months, and of the one after."""
+APPLICANTS = (2000, 6000, 3000)
+KNOWN_AFTER_DAYS = 28
+WORSE = 1.7
+"""How much likelier somebody of the hold-out who defaulted is to come in the downturn."""
+SHOCK = Scenario(
+    seed=20260101, start="2026-01", months=3, applicants_per_month=6000, events=(Event(kind="concept_shift", start=1),)
+)
+ENDED = {"sba": "low_doc"}
+"""Fields that are constant since a programme ended: the monitor calls that a failure until somebody says so."""
+RETRAIN = 3
+"""What `drift-monitor run` ends with then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """n applicants, in order of time: their fields and protected attributes, whether they defaulted, when they came."""
+
+    people: Sequence[Mapping[str, Any]]
+    bad: npt.NDArray[np.bool_]
+    at: Sequence[datetime]
+
+
+def of_holdout(bundle: Bundle, applicants: Sequence[int], worse: float, seed: int) -> Stream:
+    """`applicants` by month out of the people whom the bundle was measured on.
+
+    Raises:
+        DeliveryError: the hold-out cannot be rebuilt, or the bundle does not take everybody in it.
+    """
+    known = holdout.rebuild(bundle.manifest.dataset, Path())
+    encoded, taken = known.encode(bundle.schema)
+    if not taken.all():
+        raise EvidenceError(f"the bundle does not take {int((~taken).sum()):,} applicants of its own hold-out")
+    people = decode(bundle.schema, encoded)
+    for name, values in _protected(bundle.schema, known):
+        for person, value in zip(people, values, strict=True):
+            person[name] = value
+    rng, bad = np.random.default_rng(seed), known.target == 1
+    normal, downturn = (np.where(bad, weight, 1.0) for weight in (1.0, worse))
+    rows = np.concatenate(
+        [
+            rng.choice(len(bad), come, p=weight / weight.sum())
+            for come, weight in zip(applicants, (normal, downturn, downturn), strict=True)
+        ]
+    )
+    return Stream([people[row] for row in rows], bad[rows], _moments(applicants))
+
+
+def of_simulator(scenario: Scenario) -> Stream:
+    """Three months of a scenario."""
+    came = simulate(scenario)
+    months = np.unique(came.applied.astype("datetime64[M]"), return_counts=True)[1]
+    return Stream(came.records(), came.defaulted, _moments(months.tolist()))
+
+
+def decide(model: ServedModel, stream: Stream, journal: Path) -> None:
+    """Write a journal as the scoring API would have kept it, with everybody's outcome."""
+    bundle = model.bundle
+    pds = model.pd(encode(bundle.schema, stream.people))
+    decisions = bundle.policy.decisions(pds)
+    entries, outcomes = [], []
+    for place, (person, at) in enumerate(zip(stream.people, stream.at, strict=True)):
+        record = _record(f"downturn-{place:06}", at, model, float(pds[place]), decisions[place])
+        values, attributes = _told(bundle.schema, person)
+        entries.append(Entry(record, values, attributes))
+        known = at + timedelta(days=KNOWN_AFTER_DAYS)
+        outcome = {"decision_id": record.id, "outcome": "defaulted" if stream.bad[place] else "paid"}
+        outcomes.append({**outcome, "happened_on": known.date(), "recorded_at": tables.written(known)})
+    engine = open_engine(f"sqlite:///{journal}")
+    Store(engine).write(sealed(ChainHead("downturn"), entries, None)[1])
+    with engine.begin() as connection:
+        connection.execute(tables.outcomes.insert(), outcomes)
+    engine.dispose()
+
+
+def judge(bundle: Bundle, folder: Path) -> int:
+    """Let the drift monitor judge the three months and retrain; gives its exit code. Files stay below `folder`."""
+    beside = Path(sys.executable).parent
+    settings = [
+        f"bundles=[{bundle.path}]",
+        f"limits.constant_fields=[{ENDED.get(bundle.schema.dataset, '')}]",
+        "windows.every=month",
+        f"performance.days={KNOWN_AFTER_DAYS}",
+        f"reports.folder={folder / 'reports'}",
+        "retraining.by=process",
+        f"retraining.command=[{beside / 'credit-train'}, run, dataset=journal]",
+    ]
+    # A home of its own: what a made-up downturn teaches must not become the candidate that is released.
+    told = {"JOURNAL_URL": f"sqlite:///{folder.resolve() / 'journal.sqlite'}", "CREDIT_HOME": str(folder)}
+    period = ["--from", f"{MONTHS[0]:%Y-%m-%d}", "--to", f"{MONTHS[-1]:%Y-%m-%d}"]
+    command = [str(beside / "drift-monitor"), "run", *period, *settings]
+    return subprocess.run(command, env={**os.environ, **told}, check=False).returncode  # noqa: S603
+
+
+def _moments(applicants: Sequence[int]) -> list[datetime]:
+    spans = zip(MONTHS, MONTHS[1:], applicants, strict=False)
+    return [start + (end - start) * place / come for start, end, come in spans for place in range(come)]
+
+
+def _protected(schema: FeatureSchema, known: holdout.Holdout) -> Iterator[tuple[str, list[Any]]]:
+    """Protected fields by name, each with a value by person; missing is None."""
+    for field in schema.unscored_fields:
+        if field.role == "protected" and field.kind == "category":
+            named = {str(category): category for category in field.categories}
+            yield field.name, [named.get(text) for text in known.categories[field.name].tolist()]
+        elif field.role == "protected":
+            yield field.name, [None if value != value else value for value in known.numbers[field.name].tolist()]
+
+
+def _told(schema: FeatureSchema, person: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What the journal keeps of an applicant: scored values, and protected attributes apart."""
+    scored = {field.name: person.get(field.name) for field in schema.scored_fields}
+    names = [field.name for field in schema.unscored_fields if field.role == "protected"]
+    return scored, {name: person[name] for name in names if person.get(name) is not None}
+
+
+def _record(name: str, at: datetime, model: ServedModel, pd: float, decision: int) -> DecisionRecord:
+    policy, digest = model.bundle.policy, model.bundle.digest
+    origin = Provenance(name, tables.written(at), "downturn", None, model.tag, digest, policy.version, "", "", "")
+    return DecisionRecord(
+        name, origin, pd, policy.score(pd), DECISIONS[decision], policy.band(pd), (), fields_not_scored=(), latency_us=0
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Live through it, and say what came of it."""
+    parser = argparse.ArgumentParser(prog="downturn", description="A downturn, the monitor's verdict, a new candidate.")
+    parser.add_argument("bundle", type=Path)
+    parser.add_argument("folder", type=Path)
+    chosen = parser.parse_args(arguments)
+    folder: Path = chosen.folder
+    try:
+        model = load(chosen.bundle, "candidate")
+        dataset = model.bundle.schema.dataset
+        simulated = dataset == "simulated"
+        stream = of_simulator(SHOCK) if simulated else of_holdout(model.bundle, APPLICANTS, WORSE, seed=1)
+        shutil.rmtree(folder, ignore_errors=True)
+        decide(model, stream, folder / "journal.sqlite")
+    except (ContractError, DeliveryError) as error:
+        sys.exit(f"downturn: {error}")
+    print(f"\nThree months of {dataset}, {len(stream.people):,} decisions; from the second on a downturn", flush=True)
+    if (code := judge(model.bundle, folder)) != RETRAIN:
+        sys.exit(f"downturn: the monitor was to say retrain ({RETRAIN}), and ended with {code}")
+    candidate = folder / "bundles" / dataset / "candidate"
+    if not candidate.exists():
+        sys.exit("downturn: the retrained model passed not all of its gates; there is no candidate")
+    print("\nWhat came of it")
+    for path in (*sorted((folder / "reports").glob("*/report.html"))[-1:], candidate.resolve()):
+        print(f"  {path}")
+
+
+if __name__ == "__main__":
+    main()

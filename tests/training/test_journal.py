@@ -1,0 +1,120 @@
+import secrets
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from sqlalchemy import create_engine
+
+from credit_contract.decision import ChainHead, DecisionRecord, Provenance
+from credit_training.dataset import load_dataset
+from credit_training.errors import DatasetError, SourceError
+from credit_training.prepare import prepared
+from scoring_api.journal import Entry
+from scoring_api.journal.engine import open_engine
+from scoring_api.journal.rows import sealed
+from scoring_api.journal.store import Store
+from scoring_api.journal.tables import outcomes, written
+from tests.scoring_api.journal.postgres import Cluster
+
+CUT_OFF = datetime(2026, 6, 1, tzinfo=UTC)
+OLD = CUT_OFF - timedelta(days=100)
+APPLICANT = {"requested_amount": 9000, "term_months": 24, "purpose": "car", "channel": "branch", "net_income": None,
+             "employment_type": "permanent", "employment_years": 2.5, "housing": "tenant", "region": "north",
+             "savings_balance": 100, "previous_customer": "no", "existing_debt": 0, "monthly_obligations": 0,
+             "open_loans": 0, "card_utilisation": None, "delinquencies_12m": 0, "months_since_delinquency": None,
+             "inquiries_6m": 1, "oldest_account_months": 50}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    running = Cluster.create()
+    running.start()
+    yield running
+    running.remove()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def journal(request, tmp_path, monkeypatch):
+    address = f"sqlite:///{tmp_path / 'journal.db'}"
+    if request.param == "postgresql":
+        address = request.getfixturevalue("cluster").make_database(f"t{secrets.token_hex(6)}")
+    monkeypatch.setenv("JOURNAL_URL", address)
+    monkeypatch.setenv("RETRAIN_DATASET", "simulated")
+    monkeypatch.setenv("RETRAIN_CUT_OFF", CUT_OFF.isoformat())
+    monkeypatch.setenv("RETRAIN_PERFORMANCE_DAYS", "90")
+    return address
+
+
+def decision(name, at=OLD, caller="branch-7", pd=0.25, monitored=None, **changed):
+    origin = Provenance(name, written(at), caller, None, "t", "d" * 64, "1", "", "", "")
+    record = DecisionRecord(name, origin, pd, 600, "approve", "A", (), (), 1)
+    return Entry(record, {**APPLICANT, **changed}, monitored or {})
+
+
+def fill(address, entries, known):
+    """A journal with outcomes: name, what became of it, when that was recorded."""
+    engine = open_engine(address)
+    Store(engine).write(sealed(ChainHead("test"), entries, None)[1])
+    rows = [
+        {"decision_id": name, "outcome": outcome, "happened_on": date(2026, 5, 1), "recorded_at": written(at)}
+        for name, outcome, at in known
+    ]
+    with create_engine(engine.url).begin() as connection:
+        connection.execute(outcomes.insert(), rows)
+
+
+def test_only_what_had_matured_at_the_cut_off_is_learned_from(journal, tmp_path):
+    hour = timedelta(hours=1)
+    border = CUT_OFF - timedelta(days=90)
+    pairs = [(f"old-{n}", "defaulted" if n % 3 == 0 else "paid") for n in range(24)]
+    entries = [decision(name, term_months=12 + n) for n, (name, _) in enumerate(pairs)]
+    entries += [
+        decision("young", at=border, term_months=90),
+        decision("told later", term_months=91),
+        decision("never told", term_months=92),
+        decision("nobody", caller="golden-check", term_months=93),
+    ]
+    known = [(name, outcome, CUT_OFF - hour) for name, outcome in pairs]
+    known += [("young", "paid", CUT_OFF - hour), ("told later", "paid", CUT_OFF), ("nobody", "paid", OLD)]
+    fill(journal, entries, known)
+    found = prepared(load_dataset("journal"), "journal", tmp_path).frame
+    assert sorted(found["term_months"]) == [12 + n for n in range(24)]
+    assert found["_target"].sum() == 8
+
+
+def test_it_is_the_portfolio_as_the_service_recorded_it(journal, tmp_path):
+    entries = [decision(f"d{n:02}", pd=n / 40, monitored={"sex": "male"} if n % 2 else {}, term_months=12 + n)
+               for n in range(24)]  # fmt: skip
+    fill(journal, entries, [(f"d{n:02}", "defaulted" if n % 4 == 0 else "paid", OLD) for n in range(24)])
+    data = prepared(load_dataset("journal"), "journal", tmp_path)
+    shipped = load_dataset("simulated")
+    scored = [field.name for field in data.spec.feature_schema("journal").scored_fields]
+    assert scored == [field.name for field in shipped.feature_schema("v2").scored_fields]
+    assert (data.spec.name, data.spec.policy) == ("simulated", shipped.policy)
+    assert data.frame["sex"].value_counts().to_dict() == {"male": 12}
+    assert data.frame["net_income"].isna().all()
+    assert data.frame["_decided_pd"].tolist() == [n / 40 for n in range(24)]
+    assert {str(day.date()) for day in data.frame["_time"]} == {OLD.date().isoformat()}
+
+
+def test_a_journal_without_matured_outcomes_is_one_line(journal, tmp_path):
+    fill(journal, [decision("d")], [("d", "paid", CUT_OFF)])
+    with pytest.raises(SourceError, match="no decision in the journal had matured"):
+        prepared(load_dataset("journal"), "journal", tmp_path)
+
+
+@pytest.mark.parametrize("address", ["mysql://root:secret@host/x", "nonsense:secret", "sqlite:////no/such/secret.db"])
+def test_a_journal_that_cannot_be_read_is_one_line_without_its_address(address, tmp_path, monkeypatch):
+    for name, value in {"DATASET": "simulated", "CUT_OFF": "2026-06-01T00:00Z", "PERFORMANCE_DAYS": "90"}.items():
+        monkeypatch.setenv(f"RETRAIN_{name}", value)
+    monkeypatch.setenv("JOURNAL_URL", address)
+    with pytest.raises(SourceError, match=r"journal|JOURNAL_URL") as caught:
+        prepared(load_dataset("journal"), "journal", tmp_path)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_cut_off_that_nobody_gave_is_named(monkeypatch):
+    monkeypatch.setenv("RETRAIN_DATASET", "simulated")
+    monkeypatch.setenv("JOURNAL_URL", "sqlite:///journal.db")
+    monkeypatch.delenv("RETRAIN_CUT_OFF", raising=False)
+    with pytest.raises(DatasetError, match="RETRAIN_CUT_OFF"):
+        load_dataset("journal")
