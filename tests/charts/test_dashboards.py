@@ -93,6 +93,15 @@ def test_panels_ask_for_metrics_that_the_services_have() -> None:
     assert {re.sub("_(bucket|count|sum)$", "", name) for name in named} <= families()
 
 
+def test_panels_that_wait_for_the_monitor_are_those_of_what_it_says_of_windows() -> None:
+    # A new monitor, which has published nothing, exposes exactly what need not be waited for.
+    at_first = drift_monitor.metrics.Metrics().exposition().decode()
+    there = set(re.findall(r"^(drift_monitor_\w+) ", at_first, re.MULTILINE))
+    for query in QUERIES:
+        named = set(re.findall(r"\bdrift_monitor_\w+", query.expression))
+        assert (query.waits_for == "nothing") == bool(named <= there or named & {"drift_monitor_stale"}), query
+
+
 def test_each_page_is_a_configuration_map_for_grafana() -> None:
     found = {
         key: json.loads(text)

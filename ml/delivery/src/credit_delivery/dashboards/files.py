@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
@@ -19,14 +20,24 @@ FOLDER = Path("charts/monitoring/dashboards")
 PAGES: dict[str, Callable[[], Dashboard]] = {"delivery": delivery, "drift": drift, "model": model, "service": service}
 # What Grafana would put in for a person who has chosen nothing.
 CHOSEN = {"$namespace": ".*", "$__rate_interval": "5m"}
+# What the drift monitor says only once it has judged a window of decisions, or matured outcomes.
+WINDOW = re.compile(r"\bdrift_monitor_(adverse_impact_ratio|estimated|missing_share|psi|verdict)\b")
+OUTCOMES = re.compile(r"\bdrift_monitor_(estimate_error|realised)\b")
 
 
 class Query(NamedTuple):
-    """One PromQL expression, with variables filled in."""
+    """One PromQL expression, with variables filled in, and what must have been before it has an answer."""
 
     dashboard: str
     panel: str
     expression: str
+
+    @property
+    def waits_for(self) -> Literal["nothing", "window", "outcomes"]:
+        """Without these an empty panel is right."""
+        if OUTCOMES.search(self.expression):
+            return "outcomes"
+        return "window" if WINDOW.search(self.expression) else "nothing"
 
 
 def written() -> Iterator[tuple[str, str]]:
