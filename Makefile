@@ -35,8 +35,9 @@ lock: setup ## resolve all requirements anew into their lock files
 	for lock in . infra/pulumi; do (cd $$lock && $(CURDIR)/$(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
 		--no-annotate --no-header --no-emit-index-url requirements.in -o requirements.lock) || exit 1; done
 
-demo: setup ## train, prove, register, serve and score, end to end, then stop
+demo: setup ## train, prove, register, serve, score; then a downturn, the monitor's verdict, a new candidate
 	$(BIN)/credit-train demo dataset=$(DATASET) $(ARGS)
+	$(BIN)/python -m credit_delivery.downturn $(BUNDLE) var/downturn
 
 test: setup test-infra ## every test that needs no Docker
 	$(BIN)/pytest -n 2 --ignore=tests/images $(ARGS)

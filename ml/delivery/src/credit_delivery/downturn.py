@@ -43,6 +43,8 @@ APPLICANTS = (2000, 6000, 3000)
 KNOWN_AFTER_DAYS = 28
 WORSE = 1.7
 """How much likelier somebody of the hold-out who defaulted is to come in the downturn."""
+IN_CRISIS = ("sba",)
+"""Whose hold-out is a crisis already: its people come as they are."""
 SHOCK = Scenario(
     seed=20260101, start="2026-01", months=3, applicants_per_month=6000, events=(Event(kind="concept_shift", start=1),)
 )
@@ -172,8 +174,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         model = load(chosen.bundle, "candidate")
         dataset = model.bundle.schema.dataset
+        worse = 1.0 if dataset in IN_CRISIS else WORSE
         simulated = dataset == "simulated"
-        stream = of_simulator(SHOCK) if simulated else of_holdout(model.bundle, APPLICANTS, WORSE, seed=1)
+        stream = of_simulator(SHOCK) if simulated else of_holdout(model.bundle, APPLICANTS, worse, seed=1)
         shutil.rmtree(folder, ignore_errors=True)
         decide(model, stream, folder / "journal.sqlite")
     except (ContractError, DeliveryError) as error:
