@@ -45,7 +45,7 @@ def test_committed_figures_are_aggregates_without_paths():
         text = path.read_text(encoding="utf-8")
         assert len(text) < 60_000
         assert not re.search(r'"/|[A-Z]:\\\\', text)
-        assert set(json.loads(text)) <= {"data", "model", "cross_validation"}
+        assert set(json.loads(text)) <= {"data", "model", "cross_validation", "leak"}
 
 
 def test_figures_are_renewed_and_prose_is_left(root):
@@ -76,6 +76,17 @@ def test_one_part_is_kept_when_another_is_replaced(root):
         "cross_validation": {"version": "v1", "algorithms": {}},
         "data": {"v1": {"rows": 7}},
     }
+
+
+def test_figures_with_a_leak_are_kept_apart_and_named(root):
+    with_leak = {name: 2 * value for name, value in SCORED.items()} | {"recall": 0.5, "precision": 0.6, "f1": 0.55}
+    keep_cross_validation("german", "v2", {"network": {"mean": with_leak}}, root, ["duration"])
+    assert read_figures("german", root)["cross_validation"]["algorithms"]["network"]["mean"] == SCORED
+    card = root / "MODEL_CARD.md"
+    card.write_text("<!-- figures:german.leak -->\n<!-- /figures -->\n")
+    refresh(check=False, root=root)
+    assert "**With the leak `duration`**" in card.read_text()
+    assert "| network | 1.400 | 0.500 | 0.600 | 0.550 |" in card.read_text()
 
 
 @pytest.mark.parametrize(

@@ -50,3 +50,9 @@ def test_the_command_line_beats_the_datasets_own_training_keys():
     of_german = train_config(["dataset=german"])
     assert train_config(["dataset=german", "cross_validation.repeats=2"]).cross_validation.repeats == 2
     assert of_german.dataset == "german"
+
+
+def test_what_keeps_leaks_or_protected_attributes_is_a_study_and_registers_nothing():
+    assert train_config([]).registers
+    for study in ("protected_used=true", "keep_leaks=[months_on_book]", "register_candidate=false"):
+        assert not train_config([study]).registers

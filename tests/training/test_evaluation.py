@@ -120,6 +120,22 @@ def test_cross_validation_scores_every_row_once_by_a_model_that_did_not_see_it(b
     assert figures["pooled"]["brier"] == 0.25
 
 
+def test_the_cut_off_of_a_fold_is_chosen_on_the_other_folds(borrowers):
+    bad = {row.tobytes() for row in borrowers.encoded.numbers[borrowers.target == 1]}
+
+    class Timid:
+        def __init__(self, seen):
+            self.seen = {row.tobytes() for row in seen.encoded.numbers}
+
+        def predict(self, encoded):
+            rows = [row.tobytes() for row in encoded.numbers]
+            return np.array([0.1 if row not in bad else 0.9 if row in self.seen else 0.5 for row in rows])
+
+    mean = cross_validate(borrowers, Timid, folds=3, repeats=1, seed=2)["mean"]
+    assert mean["auc"] == 1
+    assert mean["recall"] == 0
+
+
 def test_cross_validation_repeats_with_other_folds(borrowers):
     said: list[str] = []
     some = borrowers.take(np.arange(600))

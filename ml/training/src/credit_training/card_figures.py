@@ -6,7 +6,7 @@ Taken from a bundle, from a cross-validation and from prepared data; each replac
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,9 +63,16 @@ def keep_model(bundle: Bundle, root: Path) -> Path:
     return _keep(root, dataset.name, "model", part)
 
 
-def keep_cross_validation(dataset: str, version: str, found: Mapping[str, Figures], root: Path) -> Path:
-    """The part `cross_validation`, as `cross_validate` gave it for each algorithm."""
-    return _keep(root, dataset, "cross_validation", {"version": version, "algorithms": dict(found)})
+def keep_cross_validation(
+    dataset: str, version: str, found: Mapping[str, Figures], root: Path, leaks: Sequence[str] = ()
+) -> Path:
+    """The part `cross_validation`, as `cross_validate` gave it for each algorithm; with leaks kept, the part `leak`."""
+    part = {"version": version, "algorithms": dict(found)}
+    return (
+        _keep(root, dataset, "leak", {**part, "leaks": leaks})
+        if leaks
+        else _keep(root, dataset, "cross_validation", part)
+    )
 
 
 def keep_data(versions: Iterable[Prepared], root: Path) -> Path:

@@ -62,6 +62,11 @@ class TrainConfig(Section):
     model: NetworkRecipe
     search: SearchConfig
 
+    @property
+    def registers(self) -> bool:
+        """Whether a run may register its candidate: what keeps leaks or protected attributes is a study."""
+        return self.register_candidate and not self.protected_used and not self.keep_leaks
+
 
 def train_config(overrides: Sequence[str]) -> TrainConfig:
     """`conf/train.yaml`, changed by the dataset's `train` section, then by `key=value` overrides.

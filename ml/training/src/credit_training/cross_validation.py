@@ -19,6 +19,8 @@ from credit_training.split import folds as draw_folds
 if TYPE_CHECKING:
     from credit_training.algorithms import Fit
 
+CALLED = ("precision", "recall", "f1")
+
 
 def cross_validate(
     portfolio: Portfolio,
@@ -31,8 +33,9 @@ def cross_validate(
     """Fit on all folds but one, score that one, for every fold; `repeats` times with other folds.
 
     Returns:
-        folds, repeats; `mean` and `deviation` of the folds' `metrics.summary`; `pooled`, the same figures over all
-        rows at once (mean over repeats). A fold's ECE is too high by chance when it is small: read the pooled one.
+        folds, repeats; `mean` and `deviation` of the folds' `metrics.summary`, and of precision, recall and F1 at the
+        cut-off that had the best F1 on the other folds; `pooled`, the summary over all rows at once (mean over
+        repeats). A fold's ECE is too high by chance when it is small: read the pooled one.
 
     Raises:
         FitError: fewer bad or good rows than folds.
@@ -46,16 +49,19 @@ def cross_validate(
         fold = draw_folds(portfolio, folds, seed + repeat)
         pd: Array = np.empty(len(portfolio))
         for left_out in range(folds):
-            out = portfolio.take(fold == left_out)
-            pd[fold == left_out] = fit(portfolio.take(fold != left_out)).predict(out.encoded)
-            single.append(metrics.summary(out.target, pd[fold == left_out], out.weight))
+            seen, out = portfolio.take(fold != left_out), portfolio.take(fold == left_out)
+            model = fit(seen)
+            pd[fold == left_out] = found = model.predict(out.encoded)
+            cut_off = metrics.best_f1_cut_off(seen.target, model.predict(seen.encoded), seen.weight)
+            called = metrics.confusion(out.target, found, cut_off, out.weight)
+            single.append(metrics.summary(out.target, found, out.weight) | {name: called[name] for name in CALLED})
             say(f"fold {len(single)} of {folds * repeats}: AUC {single[-1]['auc']:.4f}")
         pooled.append(metrics.summary(portfolio.target, pd, portfolio.weight))
     figures = {
         "folds": folds,
         "repeats": repeats,
-        "mean": {name: np.mean([found[name] for found in single]) for name in single[0]},
-        "deviation": {name: np.std([found[name] for found in single], ddof=1) for name in single[0]},
-        "pooled": {name: np.mean([found[name] for found in pooled]) for name in pooled[0]},
+        "mean": {name: np.mean([one[name] for one in single]) for name in single[0]},
+        "deviation": {name: np.std([one[name] for one in single], ddof=1) for name in single[0]},
+        "pooled": {name: np.mean([one[name] for one in pooled]) for name in pooled[0]},
     }
     return {name: rounded(figure) for name, figure in figures.items()}

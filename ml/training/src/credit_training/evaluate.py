@@ -17,7 +17,7 @@ from credit_training.prepare import prepare
 from credit_training.progress import Progress
 from credit_training.summary import table
 
-SHOWN = ("auc", "gini", "ks", "brier", "log_loss", "pr_auc", "ece")
+SHOWN = ("auc", "gini", "ks", "brier", "log_loss", "pr_auc", "precision", "recall", "f1", "ece")
 
 
 def evaluate_all(config: TrainConfig) -> dict[str, Figures]:
@@ -32,10 +32,11 @@ def evaluate_all(config: TrainConfig) -> dict[str, Figures]:
     spec = load_dataset(config.dataset)
     steps = tuple(STEPS.validate_python(spec.features))
     portfolio = prepare(spec, config.versions[-1], home(), config.protected_used, config.keep_leaks)
+    rows = " with ".join([f"{spec.name} {config.versions[-1]}", *(f"the leak {leak}" for leak in config.keep_leaks)])
     progress = Progress(len(config.algorithms))
     found: dict[str, Figures] = {}
     for algorithm in config.algorithms:
-        with progress.step(f"{repeats} × {folds} folds of {algorithm} on {spec.name} {config.versions[-1]}") as say:
+        with progress.step(f"{repeats} × {folds} folds of {algorithm} on {rows}") as say:
             fit = fitting(algorithm, config, steps, config.seed)
             found[algorithm] = cross_validate(portfolio, fit, folds, repeats, config.seed)
             say(f"AUC {found[algorithm]['mean']['auc']:.4f}")
@@ -43,7 +44,10 @@ def evaluate_all(config: TrainConfig) -> dict[str, Figures]:
 
 
 def evaluation_table(found: dict[str, Figures]) -> str:
-    """Means of the folds, their deviation of AUC, and the ECE of all rows at once."""
+    """Means of the folds, their deviation of AUC, and the ECE of all rows at once.
+
+    Precision, recall and F1 are at the cut-off that had the best F1 on the other folds.
+    """
     rows = [("", *(name.upper().replace("_", "-") for name in SHOWN), "AUC ±", "pooled ECE")]
     rows += [
         (
