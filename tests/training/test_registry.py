@@ -12,6 +12,7 @@ from credit_contract.gates import GateResult
 from credit_contract.golden import GoldenSet, synthesise
 from credit_training.errors import RegistryError
 from credit_training.registry import Registry, TrackedRun
+from credit_training.search_plan import Trial
 
 DATASET = DatasetVersion(name="borrowers", version="v2", sha256="a" * 64, holdout_sha256="b" * 64)
 PASSED = (GateResult(name="auc", verdict="pass", measured=0.7, wanted="auc >= 0.6", why="w"),)
@@ -165,3 +166,15 @@ def test_a_home_that_cannot_be_made_is_one_line(monkeypatch, tmp_path):
     (tmp_path / "var").write_text("a file where a folder belongs")
     with pytest.raises(RegistryError, match="tracking store"):
         Registry(tmp_path / "var")
+
+
+def test_a_search_is_one_run_with_a_child_for_each_trial_however_often_it_is_resumed(registry, client):
+    trials = [Trial(number, {"hidden": [4], "dropout": 0.1 * number}, {"auc": 0.7}) for number in (1, 0)]
+    parent = registry.record_trials(DATASET, "night", trials)
+    assert registry.record_trials(DATASET, "night", [*trials, Trial(2, {"dropout": 0.5}, {"auc": 0.8})]) == parent
+    experiment = client.get_experiment_by_name("credit-borrowers").experiment_id
+    children = client.search_runs([experiment], f"tags.`mlflow.parentRunId` = '{parent}'")
+    assert sorted(run.info.run_name for run in children) == ["trial 1", "trial 2", "trial 3"]
+    best = max(children, key=lambda run: run.data.metrics["auc"])
+    assert (best.data.params["dropout"], best.info.status) == ("0.5", "FINISHED")
+    assert registry.record_trials(DATASET, "morning", trials) != parent

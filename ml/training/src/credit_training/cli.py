@@ -149,7 +149,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     if arguments.keep:
         from credit_training.card_figures import keep_cross_validation
 
-        keep_cross_validation(config.dataset, config.versions[-1], found, Path())
+        keep_cross_validation(config.dataset, config.versions[-1], found, Path(), config.keep_leaks)
     return 0
 
 
@@ -166,12 +166,14 @@ def _search(arguments: argparse.Namespace) -> int:
     from credit_training.dataset import load_dataset
     from credit_training.feature_steps import STEPS
     from credit_training.files import home
-    from credit_training.prepare import prepare
+    from credit_training.prepare import prepared
+    from credit_training.registry import Registry
     from credit_training.search import search
 
     config = train_config(arguments.overrides)
     spec = load_dataset(config.dataset)
-    portfolio = prepare(spec, config.versions[-1], home(), config.protected_used, config.keep_leaks)
+    data = prepared(spec, config.versions[-1], home())
+    portfolio = data.portfolio(config.protected_used, config.keep_leaks)
     steps = STEPS.validate_python(list(spec.features))
     storage = f"sqlite:///{home().resolve() / 'search.db'}"
 
@@ -179,6 +181,7 @@ def _search(arguments: argparse.Namespace) -> int:
         print(line, file=sys.stderr)
 
     found = search(portfolio.development(), config.model, steps, config.search, config.seed, storage, say)
+    Registry(home()).record_trials(data.dataset, config.search.study, found.trials)
     for trial in found.trials[:10]:
         changes = " ".join(f"model.{key}={value}" for key, value in trial.changes.items()).replace(", ", ",")
         print(f"{trial.number:>4}  {trial.figures['auc']:.4f}  {trial.figures['log_loss']:.5f}  {changes}")

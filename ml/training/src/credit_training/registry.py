@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -34,6 +35,7 @@ from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, RESOURCE_DOES_
 from credit_contract.bundle import Bundle, DatasetVersion  # noqa: E402
 from credit_contract.gates import GateResult, failed  # noqa: E402
 from credit_training.errors import RegistryError  # noqa: E402
+from credit_training.search_plan import Trial  # noqa: E402
 
 CANDIDATE, CHAMPION = "candidate", "champion"
 BUNDLE = "bundle"
@@ -111,6 +113,24 @@ class Registry:
                 raise
             return str(version.version)
 
+    def record_trials(self, dataset: DatasetVersion, study: str, trials: Sequence[Trial]) -> str:
+        """A search as one run with a child for each trial, and its id; trials that are already there are left alone."""
+        with self._reported():
+            experiment = self._experiment(dataset.name)
+            version = f"tags.`dataset.sha256` = '{dataset.sha256}'"
+            known = self._client.search_runs([experiment], f"tags.`search.study` = '{study}' and {version}")
+            tags = {"search.study": study, "dataset.version": dataset.version, "dataset.sha256": dataset.sha256}
+            parent = known[0].info.run_id if known else self._run(experiment, f"search {study}", tags)
+            children = self._client.search_runs(
+                [experiment], f"tags.`mlflow.parentRunId` = '{parent}'", max_results=5000
+            )
+            there = {child.data.tags["search.trial"] for child in children}
+            for trial in sorted(trials, key=lambda trial: trial.number):
+                if str(trial.number) not in there:
+                    tags = {"mlflow.parentRunId": parent, "search.trial": str(trial.number)}
+                    self._run(experiment, f"trial {trial.number + 1}", tags, trial.changes, trial.figures)
+            return str(parent)
+
     def champion(self, dataset: str) -> dict[str, Any] | None:
         """The evaluation of the dataset's champion, or None while there is none."""
         with self._reported():
@@ -137,6 +157,25 @@ class Registry:
             return str(found.experiment_id)
         location = None if self._artefacts is None else (self._artefacts / name).as_uri()
         return str(self._client.create_experiment(name, artifact_location=location))
+
+    def _run(
+        self,
+        experiment: str,
+        name: str,
+        tags: Mapping[str, str],
+        parameters: Mapping[str, Any] = MappingProxyType({}),
+        figures: Mapping[str, float] = MappingProxyType({}),
+    ) -> str:
+        """A finished run of parameters and figures only."""
+        number = str(self._client.create_run(experiment, run_name=name, tags=dict(tags)).info.run_id)
+        now = time.time_ns() // 1_000_000
+        self._client.log_batch(
+            number,
+            metrics=[Metric(key, value, now, 0) for key, value in figures.items()],
+            params=[Param(key, str(value)) for key, value in parameters.items()],
+        )
+        self._client.set_terminated(number, "FINISHED")
+        return number
 
     def _write(self, number: str, run: TrackedRun) -> None:
         now = time.time_ns() // 1_000_000

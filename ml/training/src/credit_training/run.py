@@ -24,6 +24,7 @@ from credit_training.files import folder_bytes, home
 from credit_training.fit import FittedNetwork
 from credit_training.gate_file import load_gates
 from credit_training.latency import Latency, latency_table
+from credit_training.memory import peak_mb
 from credit_training.portfolio import Portfolio
 from credit_training.prepare import Prepared, prepared
 from credit_training.progress import Progress
@@ -88,7 +89,7 @@ def run(config: TrainConfig, progress: Progress) -> RunResult:
     result = RunResult(tuple(contenders), candidate, gates, latency, report)
     with progress.step(f"record {len(contenders)} runs in MLflow") as say:
         run_id = _record(result, config, registry)
-        say(f"experiment credit-{spec.name}")
+        say(f"experiment credit-{spec.name}; peak memory {peak_mb():,.0f} MB")
     with progress.step("register the candidate") as say:
         say(_register(result, run_id, config, registry))
     return result
@@ -152,7 +153,7 @@ def _record(result: RunResult, config: TrainConfig, registry: Registry) -> str:
         replace(
             tracked,
             parameters={**tracked.parameters, "model": config.model.model_dump(mode="json"), "digest": bundle.digest},
-            figures={**tracked.figures, **proof, "latency": latency},
+            figures={**tracked.figures, **proof, "latency": latency, "peak_memory_mb": peak_mb()},
             artefacts={
                 **tracked.artefacts,
                 BUNDLE: sorted(bundle.path.iterdir()),
@@ -165,8 +166,8 @@ def _record(result: RunResult, config: TrainConfig, registry: Registry) -> str:
 def _register(result: RunResult, run_id: str, config: TrainConfig, registry: Registry) -> str:
     if losers := failed(result.gates):
         return f"not registered, failed: {', '.join(losers)}"
-    if not config.register_candidate:
-        return "not asked for"
+    if not config.registers:
+        return "a study, or not asked for"
     version = registry.register(run_id, result.candidate.bundle, result.gates)
     point(result.candidate)
     return f"version {version}, alias candidate"

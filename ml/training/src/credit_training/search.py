@@ -21,18 +21,9 @@ from credit_training.feature_steps import StepSpec
 from credit_training.fit import fit_network
 from credit_training.network_recipe import NetworkRecipe
 from credit_training.portfolio import Portfolio
-from credit_training.search_plan import Range, SearchConfig
+from credit_training.search_plan import Range, SearchConfig, Trial
 
 DIRECTION: dict[str, Literal["minimize", "maximize"]] = {"log_loss": "minimize", "auc": "maximize"}
-
-
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """One recipe, as the keys that were searched, and its cross-validated figures."""
-
-    number: int
-    changes: Mapping[str, Any]
-    figures: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)

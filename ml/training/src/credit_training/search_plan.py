@@ -1,10 +1,12 @@
-"""What is searched and how: the configuration's `search` section.
+"""What is searched and how, the configuration's `search` section; and what one trial of it gave.
 
 Knows keys and their ranges only; `search` carries it out.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -33,3 +35,12 @@ class SearchConfig(BaseModel):
     trials: Annotated[int, Field(ge=1)]
     folds: Annotated[int, Field(ge=2)]
     space: Annotated[dict[str, Range | list[Any]], Field(min_length=1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One recipe, as the keys that were searched, and its cross-validated figures."""
+
+    number: int
+    changes: Mapping[str, Any]
+    figures: Mapping[str, float]
