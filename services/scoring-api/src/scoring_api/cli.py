@@ -40,6 +40,11 @@ def _parser() -> argparse.ArgumentParser:
     key.add_argument("name")
     key.add_argument("roles", help=f"one or more of {', '.join(sorted(access.ROLES))}, joined by +")
     key.set_defaults(run=_key)
+    score = commands.add_parser("score", help="score a Parquet file of applicants, without reasons and records")
+    score.add_argument("file", type=Path)
+    score.add_argument("--bundle", type=Path, required=True, help="directory of the bundle to score with")
+    score.add_argument("--out", type=Path, help="Parquet file to write; by default FILE-scored.parquet beside FILE")
+    score.set_defaults(run=_score)
     journal.register(commands.add_parser)
     return parser
 
@@ -57,6 +62,13 @@ def _serve(chosen: argparse.Namespace) -> None:
 
     logs.configure(read().log_level)
     server.make_server(read).run()
+
+
+def _score(chosen: argparse.Namespace) -> None:
+    from scoring_api import bulk  # loads DuckDB, which no other command needs
+
+    out = chosen.out or chosen.file.with_name(f"{chosen.file.stem}-scored.parquet")
+    print(bulk.score_file(chosen.bundle, chosen.file, out))
 
 
 def _key(chosen: argparse.Namespace) -> None:

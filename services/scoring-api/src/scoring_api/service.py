@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,9 +14,10 @@ import numpy as np
 from credit_contract.decision import DecisionRecord, GivenReason, Provenance
 from credit_contract.digest import sha256_bytes
 from credit_contract.errors import BundleError
-from scoring_api import scoring, serving, table
+from credit_contract.schema import FeatureSchema
+from scoring_api import scoring, serving
 from scoring_api.answer import Answer
-from scoring_api.batch import Batch
+from scoring_api.batch import Batch, Rows
 from scoring_api.errors import ConflictError, NotReadyError
 from scoring_api.journal import Entry, Journal, Kept
 from scoring_api.logs import log
@@ -141,13 +142,11 @@ class ScoringService:
             raise ConflictError("this Idempotency-Key was used for a different body")
         return kept.answer, True
 
-    async def answer_table(self, content: bytes, ask: Ask) -> Answer:
-        """A CSV file's answer."""
+    async def answer_table(self, read: Callable[[FeatureSchema, int], Rows], ask: Ask) -> Answer:
+        """A file's answer; `read` gives its rows for a schema, and may refuse more than a limit of them."""
         serving, limit = self.serving, self._settings.limits.max_file_applicants
         schema = serving.model.bundle.schema
-        batch = await asyncio.to_thread(
-            lambda: serving.reader.judge_rows(table.read_csv(schema, content), "list", limit)
-        )
+        batch = await asyncio.to_thread(lambda: serving.reader.judge_rows(read(schema, limit), "list", limit))
         return await self.answer(serving, batch, ask)
 
     async def answer(self, serving: Serving, batch: Batch, ask: Ask) -> Answer:

@@ -1,4 +1,7 @@
-"""Files of applicants: CSV in, CSV out. Strict about what a spreadsheet gets wrong; does not know HTTP."""
+"""Files of applicants: CSV in, CSV out, and which columns any such file has.
+
+Strict about what a spreadsheet gets wrong. Does not know HTTP.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,8 @@ from scoring_api.answer import Answer
 from scoring_api.errors import InvalidRequestError, MalformedBodyError
 from scoring_api.reasons import MOST
 
-RESULT = ("row", "id", "pd", "score", "decision", "band", *(f"reason_{n}" for n in range(1, MOST + 1)))
+REASONS = tuple(f"reason_{n}" for n in range(1, MOST + 1))
+HEADER = ("row", "id", "pd", "score", "decision", "band", *REASONS, "model_tag", "model_digest")
 
 
 def read_csv(schema: FeatureSchema, content: bytes) -> list[dict[str, Any]]:
@@ -31,25 +35,14 @@ def read_csv(schema: FeatureSchema, content: bytes) -> list[dict[str, Any]]:
     lines = csv.reader(io.StringIO(text), delimiter=";" if ";" in header_line else ",", strict=True)
     try:
         header = next(lines, [])
-        _check_header(schema, header)
+        check_header(schema, header)
         return from_text(schema, list(_rows(lines, header)))
     except csv.Error as error:
         raise MalformedBodyError(f"the file is not CSV: line {lines.line_num}: {error}") from None
 
 
-def write_csv(answer: Answer) -> bytes:
-    """One line for each applicant, in their order."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([*RESULT, "model_tag", "model_digest"])
-    model = (answer.model.tag, answer.model.bundle.digest)
-    for row, result in enumerate(answer.results()):
-        reasons = [reason.text for reason in result.pop("reasons")]
-        writer.writerow([row, *result.values(), *reasons, *[""] * (MOST - len(reasons)), *model])
-    return out.getvalue().encode()
-
-
-def _check_header(schema: FeatureSchema, header: list[str]) -> None:
+def check_header(schema: FeatureSchema, header: list[str]) -> None:
+    """Refuse a file whose columns are not the fields; all raise what reading the file raises."""
     if not any(header):
         raise MalformedBodyError("the file has no header; its first line must name the fields")
     if doubled := sorted({name for name in header if header.count(name) > 1}):
@@ -58,6 +51,23 @@ def _check_header(schema: FeatureSchema, header: list[str]) -> None:
         raise InvalidRequestError(f"column {unknown[0][:100]} is no field of {schema.dataset}; remove it")
     if missing := [f.name for f in schema.scored_fields if not f.optional and f.name not in header]:
         raise InvalidRequestError(f"column {missing[0]} is missing; a row needs every scored field")
+
+
+def write_csv(answer: Answer) -> bytes:
+    """One line for each applicant, in their order."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(HEADER)
+    writer.writerows(rows(answer))
+    return out.getvalue().encode()
+
+
+def rows(answer: Answer) -> Iterator[list[Any]]:
+    """What a file says of each applicant, None where there is no further reason."""
+    model = (answer.model.tag, answer.model.bundle.digest)
+    for row, result in enumerate(answer.results()):
+        reasons = [reason.text for reason in result.pop("reasons")]
+        yield [row, *result.values(), *reasons, *[None] * (MOST - len(reasons)), *model]
 
 
 def _rows(lines: Iterator[list[str]], header: list[str]) -> Iterator[dict[str, str]]:

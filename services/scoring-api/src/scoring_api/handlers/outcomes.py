@@ -13,7 +13,7 @@ from fastapi import APIRouter, Depends, Request
 from scoring_api import openapi
 from scoring_api.errors import InvalidRequestError, MalformedBodyError
 from scoring_api.handlers.context import Service, requires
-from scoring_api.handlers.upload import Upload, received
+from scoring_api.handlers.upload import CSV, Upload, received
 from scoring_api.journal.outcomes import parse_outcomes
 
 router = APIRouter(tags=["journal"])
@@ -41,14 +41,14 @@ OUTCOMES = {"oneOf": [OUTCOME, {"type": "array", "minItems": 1, "items": OUTCOME
     responses=openapi.problems(400, 401, 403, 409, 413, 415, 422, 503),
 )
 async def outcomes(request: Request, service: Service) -> dict[str, Any]:
-    told = parse_outcomes(_rows(await received(request)), datetime.now(UTC).date())
+    told = parse_outcomes(_rows(await received(request, CSV)), datetime.now(UTC).date())
     unknown = await service.journal.add_outcomes(told)
     return {"recorded": len(told) - len(unknown), "unknown_decisions": unknown}
 
 
 def _rows(upload: Upload) -> list[Any]:
     try:
-        if upload.media_type == "text/csv":
+        if upload.media_type == CSV:
             rows = list(csv.DictReader(io.StringIO(upload.content.decode("utf-8-sig")), strict=True))
         else:
             document = orjson.loads(upload.content)

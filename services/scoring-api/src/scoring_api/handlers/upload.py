@@ -10,8 +10,9 @@ from starlette.datastructures import UploadFile
 
 from scoring_api.errors import InvalidRequestError, UnsupportedMediaTypeError
 
-SUFFIXES = {".csv": "text/csv"}
-READ = ("application/json", *SUFFIXES.values())
+CSV = "text/csv"
+PARQUET = "application/vnd.apache.parquet"
+SUFFIXES = {".csv": CSV, ".parquet": PARQUET}
 
 
 class Upload(NamedTuple):
@@ -22,25 +23,27 @@ class Upload(NamedTuple):
     stem: str
 
 
-async def received(request: Request) -> Upload:
-    """The body.
+async def received(request: Request, *files: str) -> Upload:
+    """The body: JSON, or a file of one of these types.
 
     Raises:
         UnsupportedMediaTypeError, InvalidRequestError: a type or a form that is not read.
     """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type in READ:
+    read = ("application/json", *files)
+    if media_type in read:
         return Upload(media_type, await request.body(), "applicants")
     if media_type != "multipart/form-data":
-        raise UnsupportedMediaTypeError(f"send {', '.join(READ)} or a form with a file")
+        raise UnsupportedMediaTypeError(f"send {', '.join(read)} or a form with a file")
     async with request.form(max_files=1, max_fields=1) as form:
         file = form.get("file")
         if isinstance(file, str):
-            return Upload("text/csv", file.encode(), "applicants")
+            return Upload(CSV, file.encode(), "applicants")
         if not isinstance(file, UploadFile):
             raise InvalidRequestError("the form has no file; name its field `file`")
         name = PurePath(file.filename or "")
-        if name.suffix.lower() not in SUFFIXES:
-            raise UnsupportedMediaTypeError(f"a file's name must end in {' or '.join(SUFFIXES)}")
+        suffixes = {suffix: kind for suffix, kind in SUFFIXES.items() if kind in files}
+        if name.suffix.lower() not in suffixes:
+            raise UnsupportedMediaTypeError(f"a file's name must end in {' or '.join(suffixes)}")
         stem = "".join(c for c in name.stem if c.isascii() and (c.isalnum() or c in "-_"))
-        return Upload(SUFFIXES[name.suffix.lower()], await file.read(), stem or "applicants")
+        return Upload(suffixes[name.suffix.lower()], await file.read(), stem or "applicants")
