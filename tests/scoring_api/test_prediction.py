@@ -12,13 +12,11 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from credit_contract.applicant import encode
-from credit_contract.policy import Policy
-from credit_contract.schema import FeatureSchema, Field
+from credit_training.dataset import load_dataset
 
 from .conftest import Serve
-from .toy import POLICY, bundle_of
+from .toy import bundle_of
 
-MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 CLIENT = {
     "age": 18,
     "job": "technician",
@@ -36,42 +34,14 @@ CLIENT = {
 }
 
 
-def category(name: str, *categories: str, role: str = "used") -> Field:
-    return Field.model_validate(
-        {"name": name, "kind": "category", "meaning": name, "categories": categories, "role": role, "reason": name}
-    )
-
-
-def integer(name: str, low: int, high: int, role: str = "used") -> Field:
-    values = {"name": name, "kind": "integer", "meaning": name, "minimum": low, "maximum": high}
-    return Field.model_validate({**values, "role": role, "reason": name})
-
-
-SCHEMA = FeatureSchema(
-    dataset="bank",
-    version="v2",
-    fields=(
-        integer("age", 18, 110, role="protected"),
-        category("job", "technician", "management", "services"),
-        category("marital", "single", "married", "divorced", role="protected"),
-        category("education", "primary", "secondary", "tertiary"),
-        category("default", "no", "yes"),
-        integer("balance", -100_000, 1_000_000),
-        category("housing", "no", "yes"),
-        category("loan", "no", "yes"),
-        category("contact", "cellular", "telephone"),
-        integer("day", 1, 31),
-        category("month", *MONTHS),
-        integer("duration", 0, 36_000, role="leak"),
-        integer("campaign", 1, 500),
-    ),
-)
+BANK = load_dataset("bank")
+SCHEMA = BANK.feature_schema("v2")
 
 
 def graph() -> bytes:
-    """PD = sigmoid(0.05 times the sum of all category codes - 2); the numbers are read and do not count."""
+    """PD = sigmoid(0.05 times the sum of all category codes - 2); the numbers do not count."""
     node = helper.make_node
-    constants = {"axis": [1], "none": [0.0], "weight": [0.05], "shift": [2.0]}
+    constants = {"axis": [1], "weight": [0.05], "shift": [2.0]}
     weights = [
         numpy_helper.from_array(np.array(value, dtype=np.int64 if name == "axis" else np.float32), name)
         for name, value in constants.items()
@@ -79,11 +49,8 @@ def graph() -> bytes:
     nodes = [
         node("Cast", ["categories"], ["codes"], to=TensorProto.FLOAT),
         node("ReduceSum", ["codes", "axis"], ["sum"], keepdims=0),
-        node("ReduceSum", ["numbers", "axis"], ["numbers_sum"], keepdims=0),
-        node("Mul", ["numbers_sum", "none"], ["nothing"]),
         node("Mul", ["sum", "weight"], ["weighted"]),
-        node("Sub", ["weighted", "shift"], ["shifted"]),
-        node("Add", ["shifted", "nothing"], ["logit"]),
+        node("Sub", ["weighted", "shift"], ["logit"]),
         node("Sigmoid", ["logit"], ["pd"]),
     ]
     numbers, categories = len(SCHEMA.number_fields), len(SCHEMA.category_fields)
@@ -106,10 +73,8 @@ def bank(serve: Serve, tmp_path_factory: pytest.TempPathFactory) -> httpx.Client
     def pd_of(people: list[dict[str, Any]]) -> np.ndarray[Any, np.dtype[np.float64]]:
         return np.asarray(session.run(["pd"], encode(SCHEMA, people).feed())[0], dtype=np.float64)
 
-    reasons = {field.name: f"{field.name} weighed against you" for field in SCHEMA.scored_fields}
-    policy = Policy.model_validate({**POLICY.model_dump(), "reasons": reasons})
-    rows = [{**CLIENT, "day": day, "month": month} for day, month in zip(range(1, 13), MONTHS, strict=True)]
-    bundle_of(folder / "bundle", SCHEMA, policy, model, rows, pd_of)
+    rows = [{**CLIENT, "day": day, "month": month} for day, month in enumerate(SCHEMA["month"].categories, start=1)]
+    bundle_of(folder / "bundle", SCHEMA, BANK.policy_for(SCHEMA), model, rows, pd_of)
     return serve(
         bundle=folder / "bundle", journal={"file": folder / "journal.sqlite"}, limits={"max_body_bytes": 10_000}
     )

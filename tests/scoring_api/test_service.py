@@ -35,6 +35,9 @@ def test_ready_names_the_model(client: httpx.Client, bundle: Bundle) -> None:
     model = client.get("/model").json()
     assert model["manifest"]["dataset"]["name"] == "toy"
     assert model["policy"]["approve_below"] == 0.2
+    assert bundle.digest in model["card"]
+    assert "| sex | category | protected | Sex. |" in model["card"]
+    assert "approved below a PD of 20.00%" in model["card"]
 
 
 @pytest.mark.parametrize("file", ["model.onnx", "schema.json", "policy.json", "golden.json", "manifest.json"])

@@ -111,6 +111,19 @@ def test_without_database_and_volume_nothing_is_taken_and_the_reason_is_told(usi
     assert using(work, NOWHERE) == {"Retry-After": "1"}
 
 
+def test_a_decision_that_waits_in_the_spool_is_found(using, entry, volume):
+    async def work(journal):
+        await journal.record([entry("d1"), entry("d2")], None)
+        found = await journal.find("d2")
+        with pytest.raises(JournalUnavailableError):
+            await journal.find("d3")
+        return found
+
+    found = using(work, NOWHERE, volume)
+    assert (found["id"], found["applicant"]["income"], found["outcome"]) == ("d2", 12.5, None)
+    assert found["reasons"] == [{"field": "income", "contribution": 0.125}]
+
+
 def test_a_closed_journal_takes_nothing(using, url, entry):
     async def work(journal):
         await journal.close()

@@ -7,8 +7,10 @@ contributions sum to the difference of the two PDs exactly, whatever the number 
 
 A field becomes a reason when its contribution is positive and setting it alone to the reference lowers the PD: at most
 four, the largest first (12 CFR 1002.9(b)(2) and its official interpretation). Only scored fields take part, so a
-protected one cannot. With four pairs of permutations the first reason was that of 200 pairs in 9 of 10 cases or more,
-and 19 of 20 reasons were the same (three trained models of 13 to 20 fields). Does not know decisions or HTTP.
+protected one cannot. Four pairs of permutations, against 300 of another seed, on 300 referred or declined applicants of
+three trained models of 13 to 20 fields: the first reason was the same in 94 to 99 %, each in 97 %, and where one was
+not, it was nearly a tie (0.2 % of the reasons' contributions lost). Eight pairs: 96 to 99 %, 97 to 98 %, 0.1 %, at 1.6
+times the cost. Does not know decisions or HTTP.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What is served: manifest, evaluation, policy and fields of the bundle."""
+"""What is served: manifest, evaluation, card, policy and fields of the bundle."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter
 
+from scoring_api.card import card
 from scoring_api.handlers.context import Service
 
 router = APIRouter(tags=["model"])
@@ -14,7 +15,8 @@ router = APIRouter(tags=["model"])
 @router.get(
     "/model",
     summary="The model that answers",
-    description="Its digest, where it comes from, how good it was, and the policy that decides on its PD.",
+    description="Its digest, where it comes from, how good it was, its card as Markdown, and the policy that "
+    "decides on its PD.",
 )
 async def model(service: Service) -> dict[str, Any]:
     served = service.serving.model
@@ -24,6 +26,7 @@ async def model(service: Service) -> dict[str, Any]:
         "model_digest": bundle.digest,
         "manifest": bundle.manifest.model_dump(mode="json"),
         "evaluation": bundle.evaluation,
+        "card": card(bundle, served.tag),
         "policy": bundle.policy.model_dump(mode="json"),
         "fields": [field.model_dump(mode="json", exclude_defaults=True) for field in bundle.schema.fields],
         "reference_applicant": bundle.baseline.reference_applicant,

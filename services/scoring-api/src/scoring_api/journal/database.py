@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from scoring_api.errors import InvalidRequestError, JournalUnavailableError
-from scoring_api.journal import Entry, Kept, Outcome, reading
+from scoring_api.journal import Entry, Kept, Outcome, reading, spool
 from scoring_api.journal.engine import open_engine
 from scoring_api.journal.jobs import Job
 from scoring_api.journal.outcomes import record_outcomes
@@ -80,10 +80,16 @@ class DatabaseJournal:
         return await self._ask(lambda connection: reading.kept(connection, caller, key))
 
     async def find(self, decision_id: str) -> Mapping[str, Any] | None:
-        """A decision as it was recorded; one that waits in the spool is not found until it is drained."""
+        """A decision as it was recorded, in the database or, until it is drained, in a spool on the volume."""
         if "\0" in decision_id:  # which PostgreSQL cannot even be asked for
             return None
-        return await self._ask(lambda connection: reading.find(connection, decision_id))
+        try:
+            found = await self._ask(lambda connection: reading.find(connection, decision_id))
+        except JournalUnavailableError:
+            if (waiting := await asyncio.to_thread(self._waiting, decision_id)) is None:
+                raise
+            return waiting
+        return found or await asyncio.to_thread(self._waiting, decision_id)
 
     async def add_outcomes(self, outcomes: Sequence[Outcome]) -> Sequence[str]:
         """Record outcomes once, all or none."""
@@ -95,13 +101,21 @@ class DatabaseJournal:
 
     def lag_s(self) -> float:
         """For how long decisions have waited for the database."""
-        spool = self._writer.spool if self._writer is not None else None
-        return spool.lag_s() if spool is not None else 0.0
+        kept = self._writer.spool if self._writer is not None else None
+        return kept.lag_s() if kept is not None else 0.0
 
     def spool_bytes(self) -> int:
         """Size of the decisions that wait for the database."""
-        spool = self._writer.spool if self._writer is not None else None
-        return spool.size if spool is not None else 0
+        kept = self._writer.spool if self._writer is not None else None
+        return kept.size if kept is not None else 0
+
+    def _waiting(self, decision_id: str) -> dict[str, Any] | None:
+        for rows in spool.waiting(self._volume) if self._volume is not None else ():
+            for stored in rows.decisions:
+                if stored.id == decision_id:
+                    values = next((one for one in rows.applicants if one.decision_id == decision_id), None)
+                    return reading.told(stored, values)
+        return None
 
     async def _ask(self, question: Callable[[Connection], T]) -> T:
         def ask() -> T:

@@ -37,15 +37,20 @@ def find(connection: Connection, decision_id: str) -> dict[str, Any] | None:
     stored = decision(connection, decision_id)
     if stored is None:
         return None
-    values = applicant(connection, decision_id)
     outcome = connection.execute(select(outcomes).where(outcomes.c.decision_id == decision_id)).first()
+    known = {"outcome": outcome.outcome, "happened_on": outcome.happened_on.isoformat()} if outcome else None
+    return {**told(stored, applicant(connection, decision_id)), "outcome": known}
+
+
+def told(stored: StoredDecision, values: StoredApplicant | None) -> dict[str, Any]:
+    """A decision and its values as they are told, before any outcome."""
     return {
         **stored._asdict(),
         "reasons": [{"field": field, "contribution": share} for field, share in orjson.loads(stored.reasons)],
         "fields_not_scored": orjson.loads(stored.fields_not_scored),
         "applicant": orjson.loads(values.applicant) if values else None,
         "reference": values.reference if values else None,
-        "outcome": {"outcome": outcome.outcome, "happened_on": outcome.happened_on.isoformat()} if outcome else None,
+        "outcome": None,
     }
 
 
