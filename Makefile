@@ -14,7 +14,7 @@ KIND = $(if $(shell docker ps --quiet --filter name=^credit-control-plane$$ 2>/d
 export DO_NOT_TRACK := 1
 export ORT_DISABLE_TELEMETRY := 1
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-infra lock demo test test-images test-infra check format data explore train cards mlflow serve pictures tools images run-image up push status down release promote rollback freeze e2e e2e-full rehearse replay sbom licences scan manifests release-files publish-models sign provision docs-infra preview clean
+.PHONY: help setup setup-infra lock demo test test-images test-infra check format data explore train cards mlflow serve pictures video tools images run-image up push status down release promote rollback freeze e2e e2e-full rehearse replay sbom licences scan manifests release-files publish-models sign provision docs-infra preview clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -76,6 +76,9 @@ serve: setup ## answer applicants on http://127.0.0.1:8000 with the newest candi
 
 pictures: setup ## take README's screenshots anew with the Chromium of this machine
 	$(BIN)/python docs/pictures/take.py
+
+video: setup ## film start, /docs and decisions: var/video/scoring-api.webm
+	DATASET=$(DATASET) $(BIN)/python docs/pictures/video.py
 
 tools: setup ## find or install helm, kubectl, kind, kubeconform, promtool, actionlint
 	$(BIN)/credit-release tools

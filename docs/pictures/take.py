@@ -17,6 +17,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from mlflow import MlflowClient
@@ -32,21 +33,26 @@ RUNS = 6
 def main() -> None:
     """Write one PNG per page beside this file."""
     dataset = os.environ.get("DATASET", "taiwan")
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if chromium is None:
-        sys.exit("no Chromium on PATH; Debian's package is called chromium")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
         page = browser.new_page(viewport={"width": 1360, "height": 800})
         port = free_port()
         with server([str(BIN / "credit-train"), "mlflow", "--port", str(port)], f"http://127.0.0.1:{port}/health"):
             compare(page, port, dataset)
         port = free_port()
         bundle = Path(os.environ.get("CREDIT_HOME", "var")) / "bundles" / dataset / "candidate"
-        command = ["serve", "--bundle", str(bundle), "--tag", f"{dataset}-candidate", "auth=none", f"port={port}"]
+        command = [
+            "serve",
+            "--bundle",
+            str(bundle),
+            "--tag",
+            f"{dataset}-candidate",
+            "auth=none",
+            "journal.keep=false",
+            f"port={port}",
+        ]
         with server([str(BIN / "scoring-api"), *command], f"http://127.0.0.1:{port}/ready"):
-            page.goto(f"http://127.0.0.1:{port}/docs")
-            page.get_by_text("/predict").first.wait_for(timeout=60_000)
+            decide(page, port)
             save(page, "api.png")
         browser.close()
 
@@ -64,6 +70,28 @@ def compare(page: Page, port: int, dataset: str) -> None:
     page.get_by_text("network v2").first.wait_for(timeout=120_000)
     page.wait_for_timeout(3000)
     save(page, "mlflow.png")
+
+
+def decide(page: Page, port: int) -> None:
+    """The service's page with its riskiest example declined."""
+    page.set_viewport_size({"width": 1360, "height": 900})
+    page.goto(f"http://127.0.0.1:{port}/")
+    example = page.get_by_label("Start from an example")
+    example.locator("option").nth(1).wait_for(state="attached")
+    example.select_option(index=example.locator("option").count() - 1)
+    page.get_by_role("button", name="Decide").click()
+    page.locator("#decision").wait_for()
+    page.get_by_label("How the score moves along").select_option(index=2)
+    page.evaluate("scrollTo(0, 0)")
+    page.wait_for_timeout(500)
+
+
+def chromium() -> str:
+    """The browser's path."""
+    found = shutil.which("chromium") or shutil.which("google-chrome")
+    if found is None:
+        sys.exit("no Chromium on PATH; Debian's package is called chromium")
+    return found
 
 
 def save(page: Page, name: str) -> None:
@@ -98,8 +126,13 @@ def server(command: list[str], ready: str, patience_s: float = 240) -> Iterator[
             time.sleep(0.2)
         yield
     finally:
-        process.terminate()
-        process.wait(timeout=30)
+        stop(process)
+
+
+def stop(process: subprocess.Popen[Any]) -> None:
+    """End a server that was started here."""
+    process.terminate()
+    process.wait(timeout=30)
 
 
 def answers(url: str) -> bool:
