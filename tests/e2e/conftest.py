@@ -27,14 +27,15 @@ def platform(request: pytest.FixtureRequest) -> Iterator[Platform]:
         nodes.check()
     except ToolsMissingError as error:
         pytest.fail(str(error))
-    if nodes.exists() and not keep:
+    there, made = nodes.exists(), Platform()
+    if there and not keep:
         pytest.fail("a cluster is there already: `make down`, or take it with ARGS=--keep")
-    made = Platform()
     images.build(images.SERVICES)
     began = time.monotonic()
     try:
-        credit_release("up")
-        made.note("up: all Applications Synced and Healthy, images being there, s", round(time.monotonic() - began))
+        if not there:
+            credit_release("up")
+            made.note("up: all Applications Synced and Healthy, images being there, s", round(time.monotonic() - began))
         made.remember()
         yield made
         made.note("whole run, s", round(time.monotonic() - began))

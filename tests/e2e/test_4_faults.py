@@ -2,7 +2,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from credit_delivery.cluster import applications
+from credit_delivery.cluster import applications, checkout
 from credit_delivery.cluster.kubectl import items, kubectl
 from credit_delivery.cluster.traffic import traffic
 from credit_delivery.load import Load
@@ -54,7 +54,7 @@ def test_a_worker_is_drained() -> None:
     until("no server is there", 120, lambda: all(p["spec"]["nodeName"] != node for p in servers()) and all_ready())
     kubectl("uncordon", node)
     names = {found.name for found in applications.applications()}
-    applications.wait(names, 300, lambda _: None)
+    applications.wait(names, checkout.current().head(), 300, lambda _: None)
 
 
 @pytest.mark.usefixtures("load")

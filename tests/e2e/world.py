@@ -105,7 +105,7 @@ class Platform:
     def well(self, name: str) -> bool:
         """Whether an Application runs what git says, and runs well."""
         head = checkout.current().head()
-        return any(a.name == name and a.well and a.revision == head for a in applications.applications())
+        return any(a.name == name and a.well_at(head) for a in applications.applications())
 
     def firing(self, environment: str = "") -> set[str]:
         """Names of the alerts that fire, for one environment or all."""

@@ -32,6 +32,10 @@ class Application:
         """Running what git says, and running well."""
         return self.sync == "Synced" and self.health == "Healthy" and self.phase in {"", "Succeeded"}
 
+    def well_at(self, commit: str) -> bool:
+        """Well, and this commit is what it was compared with; third-party charts have versions of their own."""
+        return self.well and (self.revision == commit or len(self.revision) != len(commit))
+
 
 def applications() -> list[Application]:
     """All of them, by name."""
@@ -53,8 +57,8 @@ def interrupt(environment: str) -> None:
             kubectl("patch", "applications.argoproj.io", found.name, "--namespace", NAMESPACE, *patch)
 
 
-def wait(names: Collection[str], timeout_s: float, show: Callable[[list[Application]], None]) -> None:
-    """Wait until all of these are well; `show` is called with every state seen.
+def wait(names: Collection[str], commit: str, timeout_s: float, show: Callable[[list[Application]], None]) -> None:
+    """Wait until all of these are well at a commit; `show` is called with every state seen.
 
     Raises:
         ClusterError: some were not in time, with the first one's cause.
@@ -63,7 +67,7 @@ def wait(names: Collection[str], timeout_s: float, show: Callable[[list[Applicat
     while True:
         found = applications()
         show(found)
-        unwell = [application for application in found if application.name in names and not application.well]
+        unwell = [application for application in found if application.name in names and not application.well_at(commit)]
         missing = set(names) - {application.name for application in found}
         if not unwell and not missing:
             return

@@ -62,7 +62,7 @@ def up(*, training: bool = False) -> None:
     names = argocd.bootstrap(ENVIRONMENTS)
     applications.refresh()
     with step("every Application Synced and Healthy"):
-        applications.wait(names, PATIENCE_S, Table().show)
+        applications.wait(names, repository.head(), PATIENCE_S, Table().show)
     print(_addresses())
 
 
