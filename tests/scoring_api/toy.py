@@ -79,13 +79,16 @@ GOOD = {"late_payments": 0, "income": 90.0, "utilisation": 0.1, "housing": "own"
 BAD = {"late_payments": 6, "income": 12.5, "utilisation": 1.4, "housing": "rent", "status": 2}
 
 
-def graph() -> bytes:
-    """PD = sigmoid(intercept + weights · scaled numbers, missing at the centre, + a weight for each category)."""
+def graph(order: tuple[int, ...] = (0, 1, 2), housing: np.ndarray[Any, np.dtype[np.float32]] = HOUSING) -> bytes:
+    """PD = sigmoid(intercept + weights · scaled numbers, missing at the centre, + a weight for each category).
+
+    The numbers in another `order`, with the codes of `housing` in theirs, make another graph of the same function.
+    """
     constants = {
-        "centres": CENTRES,
-        "scales": SCALES,
-        "weights": WEIGHTS,
-        "housing": HOUSING,
+        "centres": CENTRES[list(order)],
+        "scales": SCALES[list(order)],
+        "weights": WEIGHTS[list(order)],
+        "housing": housing,
         "status": STATUS,
         "intercept": INTERCEPT,
         "first": np.array(0, dtype=np.int64),

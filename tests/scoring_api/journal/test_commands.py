@@ -59,8 +59,8 @@ def test_after_retention_the_chain_verifies_and_a_replay_says_why_it_cannot(scor
 
 def test_migrate_says_what_it_did(tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("JOURNAL_URL", f"sqlite:///{tmp_path / 'new.db'}")
-    assert run(capsys, "migrate") == (0, "the journal's tables are now of revision 0001")
-    assert run(capsys, "migrate") == (0, "the journal's tables are already of revision 0001")
+    assert run(capsys, "migrate") == (0, "the journal's tables are now of revision 0002")
+    assert run(capsys, "migrate") == (0, "the journal's tables are already of revision 0002")
 
 
 def test_a_journal_that_is_away_is_one_line(capsys, monkeypatch):

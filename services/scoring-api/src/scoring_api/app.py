@@ -66,9 +66,11 @@ def create_app(settings: Settings, environment: Mapping[str, str] = os.environ) 
         gc.collect()
         gc.freeze()  # a hundred thousand objects that never die need not be looked at again while requests wait
         await journal.open()
+        service.start()
         try:
             yield
         finally:
+            await service.close()
             await journal.close()
             if traces is not None:
                 await asyncio.to_thread(traces.close)

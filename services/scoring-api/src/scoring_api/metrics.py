@@ -17,6 +17,7 @@ from prometheus_client.registry import Collector
 
 Stage = Literal["parse", "model", "reasons", "journal"]
 SECONDS = (0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
+DIFFERENCES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 SCORES = tuple(range(300, 851, 25))
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
@@ -32,6 +33,11 @@ class Metrics:
         self._request_seconds = self._tally("request_seconds", "From arrival to answer.", "route", SECONDS)
         self._stage_seconds = self._tally("stage_seconds", "Time by stage of scoring.", "stage", SECONDS)
         self._scores = self._tally("score", "Scores, so that PSI can be computed from here alone.", "model", SCORES)
+        self._shadowed = self._counter(
+            "shadow_decisions", "Decisions, and what the challenger would have decided.", "decision", "other", "model"
+        )
+        self._shadow_dropped = self._counter("shadow_dropped", "Applicants that the challenger missed.", "reason")
+        self._shadow_pd = self._tally("shadow_pd_difference", "|PD - the challenger's PD|.", "model", DIFFERENCES)
         self.in_flight = self._gauge("in_flight", "Requests being answered.")
         self.ready = self._gauge("ready", "1 when ready.")
         self.journal_lag = self._gauge("journal_lag_seconds", "Age of the oldest decision not yet in the database.")
@@ -55,6 +61,16 @@ class Metrics:
             self._decisions.count(decision, model)
         for score in scores:
             self._scores.observe(model, score)
+
+    def shadowed(self, model: str, decision: str, other: str, difference: float) -> None:
+        """One applicant by the challenger `model`, whose decision would have been the other."""
+        self._shadowed.count(decision, other, model)
+        self._shadow_pd.observe(model, difference)
+
+    def shadow_dropped(self, reason: str, applicants: int) -> None:
+        """Applicants that the challenger did not score, or whose scores were not recorded."""
+        for _ in range(applicants):
+            self._shadow_dropped.count(reason)
 
     def serves(self, tag: str, model: str, dataset: str, version: str, policy: str) -> None:
         """Another bundle answers from now on."""

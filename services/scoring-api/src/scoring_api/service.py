@@ -25,6 +25,7 @@ from scoring_api.metrics import Metrics, Stage
 from scoring_api.reasons import Reason
 from scoring_api.serving import Serving
 from scoring_api.settings import Settings
+from scoring_api.shadow import Shadow
 
 # Above these a batch takes more than about a millisecond and goes to a thread: short requests must not wait for it.
 INLINE = 256
@@ -59,12 +60,21 @@ class ScoringService:
         self._serving: Serving | None = None
         self._refusal = "the bundle is not loaded yet"
         self._answering: set[tuple[str, str]] = set()
+        self._shadow = Shadow(journal, metrics)
         self.draining = False
+
+    def start(self) -> None:
+        """Begin what goes on beside requests, in the running event loop."""
+        self._shadow.start()
+
+    async def close(self) -> None:
+        """End it."""
+        await self._shadow.close()
 
     def load(self, bundle: Path, tag: str) -> bool:
         """Serve this bundle from the next request on; false when it is refused, and what served before still serves."""
         try:
-            loaded = serving.load(bundle, tag, self.max_applicants)
+            loaded = serving.load(bundle, tag, self.max_applicants, self._settings.shadow.bundle)
         except BundleError as error:
             self._refusal = str(error)
             log.error("bundle refused", extra={"fields": {"bundle": str(bundle), "reason": str(error)}})
@@ -135,6 +145,7 @@ class ScoringService:
                 answer = await self._scored(serving, self._read(serving, body, ask), ask)
                 encoded = answer.json()
                 await self._record(answer, ask, Kept(*slot, body_hash, encoded))
+                self._compare(serving, answer)
                 return encoded, False
         finally:
             self._answering.discard(slot)
@@ -153,7 +164,12 @@ class ScoringService:
         """Score, explain and record a batch that was read by the same `serving`."""
         answer = await self._scored(serving, batch, ask)
         await self._record(answer, ask, None)
+        self._compare(serving, answer)
         return answer
+
+    def _compare(self, serving: Serving, answer: Answer) -> None:
+        if serving.challenger is not None:
+            self._shadow.offer(serving.challenger, answer)
 
     def _read(self, serving: Serving, body: bytes, ask: Ask) -> Batch:
         start = perf_counter()

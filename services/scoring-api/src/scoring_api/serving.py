@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from scoring_api import model as models
+from scoring_api import challenger as challengers, model as models
+from scoring_api.challenger import Challenger
 from scoring_api.model import ServedModel
 from scoring_api.reader import Reader
 from scoring_api.reasons import Explainer
@@ -19,14 +20,16 @@ class Serving:
     reader: Reader
     explainer: Explainer
     label: str
+    challenger: Challenger | None
 
 
-def load(bundle: Path, tag: str, max_applicants: int) -> Serving:
-    """Load, verify and prove a bundle.
+def load(bundle: Path, tag: str, max_applicants: int, shadow: Path | None = None) -> Serving:
+    """Load, verify and prove a bundle, and the challenger in its shadow.
 
     Raises:
-        BundleError: it must not be served.
+        BundleError: it must not be served, or cannot have this challenger.
     """
     model = models.load(bundle, tag)
     reader = Reader(model.bundle.schema, max_applicants)
-    return Serving(model, reader, Explainer(model), model.bundle.digest[:12])
+    challenger = challengers.load(shadow, model.bundle.schema) if shadow is not None else None
+    return Serving(model, reader, Explainer(model), model.bundle.digest[:12], challenger)

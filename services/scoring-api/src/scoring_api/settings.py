@@ -58,6 +58,13 @@ class JournalSettings(Section):
     spool_limit_bytes: Positive = 268_435_456
 
 
+class Shadow(Section):
+    """A challenger that scores the same applicants off the request path and is never answered."""
+
+    bundle: Path | None = None
+    """Directory of its bundle; verified like the one that is served, and none by default."""
+
+
 class Settings(Section):
     """Everything that may differ between environments."""
 
@@ -83,6 +90,7 @@ class Settings(Section):
     """After that: seconds for requests under way."""
     limits: Limits = Limits()
     journal: JournalSettings = JournalSettings()
+    shadow: Shadow = Shadow()
 
 
 def load(file: Path | None, overrides: Sequence[str]) -> Settings:

@@ -19,11 +19,12 @@ router = APIRouter(tags=["model"])
     "decides on its PD.",
 )
 async def model(service: Service) -> dict[str, Any]:
-    served = service.serving.model
+    served, challenger = service.serving.model, service.serving.challenger
     bundle = served.bundle
     return {
         "model_tag": served.tag,
         "model_digest": bundle.digest,
+        "challenger_digest": challenger.model.bundle.digest if challenger is not None else None,
         "manifest": bundle.manifest.model_dump(mode="json"),
         "evaluation": bundle.evaluation,
         "card": card(bundle, served.tag),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
 from credit_contract.decision import DecisionRecord
@@ -37,6 +38,16 @@ class Outcome:
     decision_id: str
     defaulted: bool
     date: str
+
+
+class ShadowScore(NamedTuple):
+    """What a challenger would have decided on the applicant of a decision; a row of `shadow_scores`."""
+
+    decision_id: str
+    model_digest: str
+    pd: float
+    decision: str
+    scored_at: datetime
 
 
 class Journal(Protocol):
@@ -79,6 +90,13 @@ class Journal(Protocol):
         Raises:
             ConflictError: a different outcome is recorded already, or asked for twice; then none is recorded.
             JournalUnavailableError: they are not durable.
+        """
+
+    async def add_shadow(self, scores: Sequence[ShadowScore]) -> None:
+        """Record what a challenger would have decided.
+
+        Raises:
+            JournalUnavailableError: the database is away; shadow scores do not wait for it.
         """
 
     def fault(self) -> str | None:

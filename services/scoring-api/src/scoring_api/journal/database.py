@@ -13,11 +13,12 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from scoring_api.errors import InvalidRequestError, JournalUnavailableError
-from scoring_api.journal import Entry, Kept, Outcome, reading, spool
+from scoring_api.journal import Entry, Kept, Outcome, ShadowScore, reading, spool
 from scoring_api.journal.engine import open_engine
 from scoring_api.journal.jobs import Job
 from scoring_api.journal.outcomes import record_outcomes
 from scoring_api.journal.store import Store
+from scoring_api.journal.tables import shadow_scores, written
 from scoring_api.journal.writer import AWAY, Writer
 
 T = TypeVar("T")
@@ -94,6 +95,11 @@ class DatabaseJournal:
     async def add_outcomes(self, outcomes: Sequence[Outcome]) -> Sequence[str]:
         """Record outcomes once, all or none."""
         return await self._ask(lambda connection: record_outcomes(connection, outcomes))
+
+    async def add_shadow(self, scores: Sequence[ShadowScore]) -> None:
+        """Record what a challenger would have decided, all or none."""
+        rows = [score._asdict() | {"scored_at": written(score.scored_at)} for score in scores]
+        await self._ask(lambda connection: connection.execute(shadow_scores.insert(), rows))
 
     def fault(self) -> str | None:
         """Why decisions could not be recorded now, or None."""

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from scoring_api.errors import InvalidRequestError
-from scoring_api.journal import Entry, Kept, Outcome
+from scoring_api.journal import Entry, Kept, Outcome, ShadowScore
 
 REMEMBERED = 10_000
 
@@ -50,6 +50,10 @@ class NoJournal:
         """Outcomes have nowhere to go."""
         del outcomes
         raise InvalidRequestError("no journal is configured here, so no outcome can be recorded")
+
+    async def add_shadow(self, scores: Sequence[ShadowScore]) -> None:
+        """Forget them."""
+        del scores
 
     def fault(self) -> str | None:
         """Always writable."""

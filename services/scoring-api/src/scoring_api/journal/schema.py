@@ -6,7 +6,7 @@ from sqlalchemy import Connection, Engine, inspect, text
 
 from scoring_api.errors import JournalUnavailableError
 
-HEAD = "0001"
+HEAD = "0002"
 _LOCK = 0x63726564  # one migration at a time, whichever process begins
 
 

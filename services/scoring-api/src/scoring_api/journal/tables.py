@@ -131,6 +131,16 @@ outcomes = Table(
     Column("recorded_at", Moment, nullable=False),
 )
 
+shadow_scores = Table(
+    "shadow_scores",
+    metadata,
+    Column("decision_id", Text, primary_key=True),
+    Column("model_digest", Text, primary_key=True),
+    Column("pd", Double, nullable=False),
+    Column("decision", Text, nullable=False),
+    Column("scored_at", Moment, nullable=False),
+)
+
 erasures = Table(
     "erasures",
     metadata,
