@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from scoring_api import settings
 from scoring_api.errors import SettingsError
+
+README = Path(__file__).parents[2] / "services/scoring-api/README.md"
 
 
 def test_the_command_line_wins_over_the_file(tmp_path: Path) -> None:
@@ -45,3 +49,15 @@ def test_what_does_not_fit_is_one_line_that_names_the_key(
 def test_an_absent_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"absent.yaml: No such file"):
         settings.load(tmp_path / "absent.yaml", [])
+
+
+def test_the_readme_lists_every_setting_with_its_default() -> None:
+    lines = README.read_text(encoding="utf-8").splitlines()
+    told = dict(re.findall(r"\| `([a-z_.]+)` \| (\S+) \| .", "\n".join(lines[lines.index("## Settings") :])))
+    assert list(told) == list(settings.keys())
+    for key, default in told.items():
+        found: Any = settings.Settings()
+        for name in key.split("."):
+            found = getattr(found, name)
+        words = {"None": "none", "": "empty", "True": "`true`"}
+        assert default == words.get(str(found), f"`{found}`")
