@@ -13,6 +13,5 @@ UNIT = 1 if sys.platform == "darwin" else 1024
 
 
 def peak_mb() -> float:
-    """An upper bound so far: the most that this process held at once, and the most that one of its children did."""
-    own, child = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return (own + child) * UNIT / 1e6
+    """The most that this process held at once so far. Its children, git among them, are small beside it."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * UNIT / 1e6
