@@ -66,10 +66,11 @@ def portfolio(tmp_path_factory):
     reference = simulate(Scenario(seed=7, start="2020-01", months=12, applicants_per_month=1500))
     score = Scorer(reference)
     bundle = _write_bundle(reference, score, tmp_path_factory.mktemp("bundles") / "champion")
-    return SimpleNamespace(reference=reference, score=score, bundle=bundle, decide=_decide)
+    successor = _write_bundle(reference, score, bundle.path.with_name("successor"), "d" * 40)
+    return SimpleNamespace(reference=reference, score=score, bundle=bundle, successor=successor, decide=_decide)
 
 
-def _write_bundle(reference, score, path):
+def _write_bundle(reference, score, path, commit="c" * 40):
     rows = np.flatnonzero(reference.underwritten)
     lent = reference.take(rows)
     pds = score(lent).astype(np.float32)
@@ -85,7 +86,7 @@ def _write_bundle(reference, score, path):
     return write_bundle(
         Draft(
             dataset=DatasetVersion(name="simulated", version="v2", sha256="0" * 64, holdout_sha256="1" * 64),
-            commit="c" * 40,
+            commit=commit,
             config_sha256="2" * 64,
             seeds={},
             libraries={},

@@ -1,3 +1,4 @@
+import fcntl
 import json
 
 import numpy as np
@@ -92,6 +93,37 @@ def test_a_model_change_in_the_middle_of_a_period_makes_two_windows(lender):
     _, verdicts = lender.run()
     assert sum(verdict["decisions"] for verdict in verdicts) == 1500
     assert len({verdict["model_digest"] for verdict in verdicts}) == 2
+
+
+def test_losses_of_a_model_are_no_evidence_against_its_successor(portfolio, old_lender):
+    old_lender.outcomes = old_lender.outcomes.assign(
+        outcome=np.where(old_lender.outcomes.index % 14 == 0, "defaulted", old_lender.outcomes.outcome)
+    )
+    both = f"bundles=[{portfolio.bundle.path},{portfolio.successor.path}]"
+    code, (verdict,) = old_lender.run(SECOND_YEAR, both)
+    assert (code, verdict["maturity"] is None) == (3, False)
+    changed = old_lender.decisions.decided_at >= pd.Timestamp("2022-01-01")
+    digests = np.where(changed, portfolio.successor.digest, portfolio.bundle.digest)
+    old_lender.decisions = old_lender.decisions.assign(model_digest=digests)
+    code, verdicts = old_lender.run(SECOND_YEAR, both)
+    (after,) = (one for one in verdicts if one["model_digest"] == portfolio.successor.digest)
+    assert (code, after["maturity"]) == (0, None)
+
+
+def test_a_second_monitor_of_one_folder_refuses(lender, capsys):
+    lender.run()
+    with (lender.reports / ".lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert lender.run()[0] == 2
+    assert "another monitor is writing there" in capsys.readouterr().err
+    assert lender.run()[0] == 0
+
+
+def test_a_field_that_a_person_knows_to_be_constant_is_no_failure(lender):
+    lender.decisions = lender.decisions.assign(previous_customer="no")
+    assert lender.run()[0] == 4
+    _, (verdict,) = lender.run(ONE_MONTH, "limits.constant_fields=[previous_customer]")
+    assert "constant" not in {finding["check"] for finding in verdict["findings"] if finding["fired"]}
 
 
 def test_too_few_decisions_to_judge_drift_are_judged_for_quality_only(lender):

@@ -4,14 +4,12 @@ import secrets
 import pytest
 from sqlalchemy import create_engine, delete
 
-from credit_simulator import SCHEMA, Scenario
+from credit_simulator import Scenario
 from drift_monitor.cli import main
-from scoring_api.journal.tables import applicants, metadata
+from scoring_api.journal.tables import applicants, decisions, metadata
 from tests.drift_monitor.recorded import fill
 from tests.scoring_api.journal.postgres import Cluster
 
-SCORED = [field.name for field in SCHEMA.scored_fields]
-SAME = ("id", "model_digest", "pd", "decision")
 PERIOD = ["--from", "2022-01-01", "--to", "2022-02-01"]
 
 
@@ -60,6 +58,17 @@ def test_the_journal_and_files_give_the_same_verdict(portfolio, history, address
     (verdict,) = from_journal
     assert verdict["maturity"]["realised"]["outcomes"] > 300
     assert {row["attribute"] for row in verdict["fairness"]} == {"sex", "age"}
+
+
+def test_the_golden_check_decides_on_nobody(portfolio, history, address, tmp_path, monkeypatch):
+    engine = fill(address, history)
+    asked = decisions.c.id.in_(history.table.id[-600::3])
+    with engine.begin() as connection:
+        connection.execute(decisions.update().where(asked).values(caller="golden-check"))
+    engine.dispose()
+    monkeypatch.setenv("JOURNAL_URL", address)
+    _, (verdict,) = run(portfolio, tmp_path / "a")
+    assert verdict["decisions"] == 400
 
 
 def test_what_retention_erased_is_no_drift(portfolio, history, address, tmp_path, monkeypatch):

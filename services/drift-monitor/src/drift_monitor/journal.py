@@ -1,14 +1,16 @@
 """The scoring API's journal as a history: its tables are read, never written, through PostgreSQL or SQLite.
 
 Rows are copied into a DuckDB file of their own, some thousands at a time, and applicants' values become columns there.
-Knows the tables that `credit_contract.decision` describes; does not know windows or baselines.
+The golden check's decisions stay behind: its applicants are nobody. Knows the tables that `credit_contract.decision`
+describes; does not know windows or baselines.
 """
 
 from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -30,7 +32,7 @@ DECISIONS = """
     FROM decisions d
     LEFT JOIN applicants a ON a.decision_id = d.id AND d.decided_at >= :since
     LEFT JOIN monitoring_attributes m ON m.decision_id = d.id AND d.decided_at >= :since
-    WHERE d.decided_at >= :vintages_since
+    WHERE d.decided_at >= :vintages_since AND d.caller <> 'golden-check'
 """
 OUTCOMES = "SELECT decision_id, outcome, CAST(recorded_at AS TEXT) FROM outcomes"
 DECISION_CHUNK = pa.schema(
@@ -45,6 +47,7 @@ DECISION_CHUNK = pa.schema(
     }
 )
 OUTCOME_CHUNK = pa.schema({"decision_id": pa.string(), "outcome": pa.string(), "recorded_at": pa.string()})
+Fetch = Callable[[int], Sequence[Sequence[Any]]]
 MOMENT = "make_timestamp(epoch_us(CAST({} AS TIMESTAMPTZ)))"
 
 
@@ -89,7 +92,7 @@ def open_journal(
                 _copy_decisions(source, copy, schemas, {name: _moment(engine, m) for name, m in values.items()})
                 _copy_outcomes(source, copy)
             yield History(copy)
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, engine.dialect.loaded_dbapi.Error) as error:
         cause = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
         raise JournalError(f"the journal cannot be read: {cause}") from None
     except duckdb.Error as error:
@@ -129,11 +132,27 @@ def _copy_outcomes(source: Connection, copy: duckdb.DuckDBPyConnection) -> None:
         copy.execute(f"INSERT INTO outcomes SELECT decision_id, {MOMENT.format('recorded_at')}, {DEFAULTED} FROM chunk")
 
 
-def _chunks(source: Connection, sql: str, values: Mapping[str, Any], columns: pa.Schema) -> Iterable[pa.Table]:
+def _chunks(source: Connection, sql: str, values: Mapping[str, Any], columns: pa.Schema) -> Iterator[pa.Table]:
+    """Rows by the thousand, each chunk read while the one before is copied."""
     result = source.execution_options(stream_results=True, max_row_buffer=CHUNK).execute(text(sql), values)
-    for rows in result.partitions(CHUNK):
-        arrays = [pa.array(column, kind) for column, kind in zip(zip(*rows, strict=True), columns.types, strict=True)]
-        yield pa.table(arrays, schema=columns)
+    fetch: Fetch = result.fetchmany
+    if source.dialect.name == "sqlite":
+        # Its own cursor: SQLAlchemy's rows would take as long again. PostgreSQL's has rows in a buffer already.
+        assert result.cursor is not None
+        fetch = result.cursor.fetchmany
+    with ThreadPoolExecutor(max_workers=1) as reader:
+        ahead = reader.submit(_read, fetch, columns)
+        while (chunk := ahead.result()) is not None:
+            ahead = reader.submit(_read, fetch, columns)
+            yield chunk
+
+
+def _read(fetch: Fetch, columns: pa.Schema) -> pa.Table | None:
+    rows = fetch(CHUNK)
+    if not rows:
+        return None
+    arrays = [pa.array(column, kind) for column, kind in zip(zip(*rows, strict=True), columns.types, strict=True)]
+    return pa.table(arrays, schema=columns)
 
 
 def _moment(engine: Engine, moment: datetime) -> datetime | str:

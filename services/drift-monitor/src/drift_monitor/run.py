@@ -36,10 +36,22 @@ def run(
     Raises:
         SettingsError: a bundle, table or source that cannot be used, named.
         JournalError: the history cannot be read.
-        ReportError: reports cannot be written.
+        ReportError: reports cannot be written, or another monitor writes them.
     """
-    bundles, table = read_bundles(settings), read_table(settings.verdict_table)
     store = ReportStore(settings.reports.folder)
+    with store.locked():
+        return _run(settings, journal_url, start, end, now, store)
+
+
+def _run(
+    settings: Settings,
+    journal_url: str | None,
+    start: datetime | None,
+    end: datetime,
+    now: datetime,
+    store: ReportStore,
+) -> tuple[Run, list[WindowVerdict]]:
+    bundles, table = read_bundles(settings), read_table(settings.verdict_table)
     known = store.index()
     with open_history(settings, journal_url, bundles, _resume(settings, known) if start is None else start) as history:
         windows = _cut(settings, history, start, end, known)

@@ -6,10 +6,12 @@ Does not know what is in a report.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -23,6 +25,7 @@ from drift_monitor.retraining import Ledger
 
 VERDICT = "verdict.json"
 INDEX = "index.json"
+LOCK = ".lock"
 LEDGER = "retraining.json"
 REPORTS = ("report.html", "report.json")
 WINDOW = re.compile(r"\d{8}T\d{6}Z(-[0-9a-f]+)*(-empty)?")
@@ -43,6 +46,30 @@ class ReportStore:
         except (ImportError, ValueError) as error:
             raise ReportError(f"reports at {url}: {error}") from None
         self._local = "file" in self._files.protocol
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other monitors of this machine out of a folder; a bucket has no lock, and one writer by its deployment.
+
+        Raises:
+            ReportError: another one is writing there.
+        """
+        if not self._local:
+            yield
+            return
+        try:
+            Path(self._root).mkdir(parents=True, exist_ok=True)
+            held = (Path(self._root) / LOCK).open("w")
+        except OSError as error:
+            raise ReportError(f"reports at {self._url}: cannot be written: {error.strerror or error}") from None
+        with held:
+            try:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise ReportError(
+                    f"reports at {self._url}: another monitor is writing there; wait for it, or set reports.folder"
+                ) from None
+            yield
 
     def write(self, verdict: WindowVerdict, reports: Mapping[str, bytes]) -> None:
         """Publish a window, in place of what was there for it; the verdict comes last."""
