@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from scoring_api import access, logs, server, settings
+from scoring_api import access, logs, settings
 from scoring_api.errors import ServiceError, SettingsError
 from scoring_api.journal import commands as journal
 from scoring_api.settings import Settings
@@ -50,6 +50,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _serve(chosen: argparse.Namespace) -> None:
+    from scoring_api import server  # all of HTTP, which takes longer than most other commands
+
     overrides = list(chosen.overrides)
     named = {name: getattr(chosen, name) for name in ("bundle", "tag")}
     overrides += [f"{name}={json.dumps(str(value))}" for name, value in named.items() if value is not None]
