@@ -5,7 +5,6 @@ Needs a run in the embedded store (`make demo`). Starts both servers on free por
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import socket
@@ -28,6 +27,8 @@ BIN = Path(sys.executable).parent
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 LARGEST = 300_000
 RUNS = 6
+CONTENDERS = "tags.algorithm LIKE '%'"
+COMPARED = "^(auc|ks|ece|log_loss)$"
 
 
 def main() -> None:
@@ -63,11 +64,16 @@ def compare(page: Page, port: int, dataset: str) -> None:
     experiment = client.get_experiment_by_name(f"credit-{dataset}")
     if experiment is None:
         sys.exit(f"no experiment credit-{dataset} in the store; run `make demo` first")
-    newest = client.search_runs([experiment.experiment_id], order_by=["start_time DESC"], max_results=RUNS)
-    runs = quote(json.dumps([run.info.run_id for run in newest]))
-    experiments = quote(json.dumps([experiment.experiment_id]))
-    page.goto(f"http://127.0.0.1:{port}/#/compare-runs?runs={runs}&experiments={experiments}")
-    page.get_by_text("network v2").first.wait_for(timeout=120_000)
+    newest = client.search_runs([experiment.experiment_id], CONTENDERS, order_by=["start_time DESC"], max_results=RUNS)
+    only = quote(f"attributes.run_id IN ({', '.join(repr(run.info.run_id) for run in newest)})")
+    page.set_viewport_size({"width": 1360, "height": 1040})
+    runs = f"#/experiments/{experiment.experiment_id}/runs?compareRunsMode=CHART&searchFilter={only}"
+    page.goto(f"http://127.0.0.1:{port}/{runs}")
+    charts = page.get_by_placeholder("Search metric charts")
+    charts.wait_for(timeout=120_000)
+    charts.fill(COMPARED)
+    page.get_by_role("button", name="Close", exact=True).last.click()
+    page.get_by_text("log_loss", exact=True).wait_for()
     page.wait_for_timeout(3000)
     save(page, "mlflow.png")
 
