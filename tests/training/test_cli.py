@@ -32,6 +32,11 @@ except SystemExit:
     assert shown.endswith("False\n")
 
 
+def test_a_hold_out_is_rebuilt_without_loading_torch():
+    asked = "import sys, credit_training.config, credit_training.holdout; print('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True).stdout == "False\n"
+
+
 def test_an_unknown_verb_or_none_is_wrong_usage():
     for arguments in ([], ["trian"]):
         with pytest.raises(SystemExit) as ended:
