@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from credit_delivery import bundles
@@ -48,17 +49,20 @@ def up(*, training: bool = False) -> None:
         repository.commit("Name the images that were built here", _pins(repository, built))
     with step("kind cluster: a control plane and two workers"):
         nodes.create()
-    with step("images on the nodes"):
-        _load([*built, *carriers])
-    with step("namespaces and secrets"):
-        _namespaces()
-        for environment in ENVIRONMENTS:
-            secrets.provide(environment)
-    with step("git server with a snapshot of the working tree"):
-        git_server.start()
-        repository.push("main")
-    with step("Argo CD"):
-        argocd.install()
+    with ThreadPoolExecutor(1) as beside:
+        # Argo CD comes from a registry, ours from this machine: one waits for the network, the other for the disk.
+        loading = beside.submit(_load, [*built, *carriers])
+        with step("namespaces and secrets"):
+            _namespaces()
+            for environment in ENVIRONMENTS:
+                secrets.provide(environment)
+        with step("git server with a snapshot of the working tree"):
+            git_server.start()
+            repository.push("main")
+        with step("Argo CD"):
+            argocd.install()
+        with step("images on the nodes"):
+            loading.result()
     names = argocd.bootstrap(ENVIRONMENTS)
     applications.refresh()
     with step("every Application Synced and Healthy"):
