@@ -1,5 +1,9 @@
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,12 +21,18 @@ from credit_training.scorer import load_scorer
 from credit_training.serving import serving
 
 QUICK = ["versions=[v2]", "model.folds=2", "proof.latency_calls=5", "proof.golden_applicants=64"]
+SMALL = [
+    "algorithms=[network]", "model.epochs=1", "model.imagined=0", "model.teacher_epochs=1", "model.teacher_trees=20",
+    "proof.quantise=false", "proof.latency_calls=0",
+]  # fmt: skip
 
 
 def pocket_lender(folder: Path) -> Path:
     document = yaml.safe_load((conf_folder() / "dataset" / "simulated.yaml").read_text())
     document["name"] = "pocket"
     document["source"]["scenario"]["applicants_per_month"] = 500
+    for version in document["versions"].values():
+        del version["holdout_sha256"]
     file = folder / "pocket.yaml"
     file.write_text(yaml.safe_dump(document, sort_keys=False))
     return file
@@ -114,8 +124,8 @@ def test_gate_prints_every_gate(ran, capsys, monkeypatch):
 def test_a_failed_gate_registers_nothing_and_ends_with_3(ran, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("CREDIT_HOME", str(tmp_path))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    poor = ["algorithms=[logistic,network]", "model.epochs=1", "model.learning_rate=1e-9", "model.imagined=0"]
-    assert main(["run", ran.dataset, *QUICK, *poor]) == 3
+    poor = ["algorithms=[logistic,network]", "model.epochs=1", "model.learning_rate=1e-9"]
+    assert main(["run", ran.dataset, *QUICK, *SMALL, *poor]) == 3
     assert "gates failed: auc" in capsys.readouterr().err
     assert not candidate(tmp_path).exists()
     client = MlflowClient(tracking_uri=f"sqlite:///{tmp_path / 'mlflow.db'}")
@@ -139,3 +149,39 @@ def test_a_home_that_cannot_be_written_is_one_line(ran, tmp_path, monkeypatch, c
     assert main(["run", ran.dataset, *QUICK]) == 1
     last = capsys.readouterr().err.splitlines()[-1]
     assert "cannot write" in last
+
+
+@pytest.mark.parametrize(("sent", "moment"), [(signal.SIGINT, "export to ONNX"), (signal.SIGKILL, "record 1 runs")])
+def test_an_interrupted_run_leaves_nothing_half_written(tmp_path, monkeypatch, tracking_store, sent, moment):
+    shutil.copy(tracking_store, tmp_path)
+    monkeypatch.setenv("CREDIT_HOME", str(tmp_path))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    command = ["run", f"dataset={pocket_lender(tmp_path)}", *QUICK, *SMALL]
+    said = interrupted(command, sent, moment)
+    made = tmp_path / "bundles" / "pocket"
+    if sent == signal.SIGINT:
+        assert said.splitlines()[-1] == "credit-train run: interrupted; nothing half-written was kept"
+        assert list(made.glob("*")) == []
+        return
+    (bundle,) = made.glob("[!.]*/")
+    before = read_bundle(bundle).manifest.dataset
+    assert MlflowClient(tracking_uri=f"sqlite:///{tmp_path / 'mlflow.db'}").search_registered_models() == []
+    assert main(command) == 3, "the next run comes as far as its gates, which miss the baselines"
+    assert {read_bundle(one).manifest.dataset for one in made.glob("[!.]*/")} == {before}
+
+
+def interrupted(command: list[str], sent: signal.Signals, moment: str) -> str:
+    """What a verb said until a signal ended it, sent once it had said a certain thing."""
+    # A shell's background job ignores SIGINT, and so do its children unless they say otherwise.
+    code = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    code += "from credit_training.cli import main; sys.exit(main(sys.argv[1:]))"
+    with subprocess.Popen([sys.executable, "-c", code, *command], stderr=subprocess.PIPE) as process:
+        said = b""
+        while moment.encode() not in said:
+            more = os.read(process.stderr.fileno(), 4096)
+            assert more, f"ended before {moment!r}: {said.decode()}"
+            said += more
+        process.send_signal(sent)
+        said += process.stderr.read()
+    assert process.returncode == (130 if sent == signal.SIGINT else -sent)
+    return said.decode()
