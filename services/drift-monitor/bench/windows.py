@@ -81,3 +81,10 @@ def write_window(drawn: Simulation, digest: str, rows: int, path: Path) -> None:
             f" FROM range({rows}) AS numbers(i) JOIN drawn ON place = (i * 7919) % {len(drawn)})"
             f" TO '{path}' (FORMAT parquet)"
         )
+
+
+def write_reference(drawn: Simulation, path: Path) -> None:
+    """What the others compare with: the drawn month itself, with its outcomes."""
+    decided = np.array(DECISIONS)[POLICY.decisions(drawn.true_pd)]
+    table = pd.DataFrame({"pd": drawn.true_pd, "decision": decided, "bad": drawn.defaulted.astype(int)})
+    table.assign(**drawn.applicants).to_parquet(path)

@@ -1,0 +1,55 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from credit_delivery.downturn import decide, of_simulator
+from credit_simulator import Event, Scenario
+from drift_monitor.cli import main as drift_monitor
+from scoring_api.journal.engine import open_engine
+from scoring_api.journal.verify import Verification
+from scoring_api.model import load
+from tests.github.test_rehearsal import bundle
+
+SHOCK = Scenario(
+    seed=3, start="2026-01", months=3, applicants_per_month=300, events=(Event(kind="concept_shift", start=1),)
+)
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Path:
+    model = load(bundle(tmp_path), "candidate")
+    decide(model, of_simulator(SHOCK), tmp_path / "journal.sqlite")
+    return tmp_path / "journal.sqlite"
+
+
+def test_a_downturn_is_a_journal_whose_chain_holds(journal: Path) -> None:
+    engine = open_engine(f"sqlite:///{journal}")
+    with engine.connect() as connection:
+        verification = Verification(connection, None)
+        assert list(verification) == []
+        assert verification.decisions == 900
+    engine.dispose()
+
+
+def test_the_monitor_sees_its_months_with_outcomes_a_month_later(
+    journal: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JOURNAL_URL", f"sqlite:///{journal}")
+    drift_monitor(
+        ["run", "--from", "2026-01-01", "--to", "2026-04-01", "windows.every=month", "performance.days=28",
+         f"bundles=[{tmp_path / 'bundle'}]", "reports.sample=0", "retraining.by=nothing",
+         f"reports.folder={tmp_path / 'reports'}"]
+    )  # fmt: skip
+    verdicts = [json.loads(path.read_text()) for path in sorted((tmp_path / "reports").glob("*/verdict.json"))]
+    assert [verdict["decisions"] for verdict in verdicts] == [300, 300, 300]
+    before, after = (verdict["maturity"]["realised"]["default_rate"] for verdict in verdicts[1:])
+    assert after > before
+    assert {row["attribute"] for row in verdicts[0]["fairness"]} == {"age", "sex"}
+
+
+def test_a_downturn_comes_in_order_of_time() -> None:
+    stream = of_simulator(SHOCK)
+    assert list(stream.at) == sorted(stream.at)
+    assert np.mean(stream.bad[300:]) > np.mean(stream.bad[:300])
