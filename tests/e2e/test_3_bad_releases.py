@@ -7,7 +7,7 @@ import yaml
 
 from credit_contract.bundle import Draft, read_bundle, write_bundle
 from credit_delivery import bundles, quarantine
-from credit_delivery.cluster import applications, checkout, images, nodes
+from credit_delivery.cluster import checkout, images, nodes
 from credit_delivery.cluster.images import Image
 from credit_delivery.cluster.traffic import traffic
 from credit_delivery.environments import ImagePin, ModelPin, Pin, image_file, model_file, with_pin
@@ -80,9 +80,8 @@ def mended(platform: Platform, what: str, alert: str, cause: str) -> None:
     """The alert, the cause in `status`, then a rollback after which all is well."""
     _, took = until(f"{alert} fires", 420, lambda: alert in platform.firing(ENVIRONMENT))
     platform.note(f"{what}: commit to {alert} firing, s", took)
-    said = next(a for a in applications.applications() if a.name == NAME)
-    assert not said.well
-    assert cause in platform.run("status")
+    assert not platform.well(NAME)
+    until(f"status says {cause}", 90, lambda: cause in platform.run("status"))
     platform.roll_back(ENVIRONMENT, f"e2e: {what}")
     _, took = until("production is well again", 240, lambda: platform.well(NAME))
     platform.note(f"{what}: rollback to Synced and Healthy, s", took)
@@ -103,7 +102,7 @@ def test_a_tag_that_does_not_exist(platform: Platform) -> None:
 def test_a_model_whose_golden_applicants_disagree(platform: Platform, tmp_path: Path) -> None:
     pin = disagreeing(platform, tmp_path)
     push(platform, model_file(ENVIRONMENT), pin)
-    mended(platform, "a model whose golden applicants disagree", "PodCrashLoops", "CrashLoopBackOff")
+    mended(platform, "a model whose golden applicants disagree", "RolloutStuck", "a golden applicant's PD differs")
     refusal = quarantine.read(checkout.current()).refusal("model", "under-another-name", pin.modelDigest)
     assert refusal
 

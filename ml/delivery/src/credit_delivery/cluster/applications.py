@@ -102,6 +102,11 @@ def _cause(status: dict[str, Any], operation: dict[str, Any]) -> str:
         for resource in status.get("resources", [])
         if resource.get("health", {}).get("status") in {"Degraded", "Missing"}
     ]
+    texts += [
+        f"{resource['kind']} {resource['name']}: {resource.get('message', '')}"
+        for resource in operation.get("syncResult", {}).get("resources", [])
+        if resource.get("status") == "SyncFailed" or resource.get("hookPhase") in {"Failed", "Error"}
+    ]
     if operation.get("phase", "Succeeded") != "Succeeded":
         texts.append(operation.get("message", ""))
     return " ".join(texts[0].split()) if texts else ""

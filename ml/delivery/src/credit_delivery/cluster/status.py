@@ -17,7 +17,15 @@ from credit_delivery.environments import ENVIRONMENTS, Name
 from credit_delivery.errors import CommandFailedError
 from credit_delivery.history import Desired, desired
 
-PORT = 8000
+NAME, PORT = "scoring-api", 8000
+# Run in a pod that is not ready: the cluster's proxy keeps the body of a 503 to itself.
+WHY = f"""
+import urllib.error, urllib.request
+try:
+    urllib.request.urlopen("http://127.0.0.1:{PORT}/ready", timeout=5)
+except urllib.error.HTTPError as refusal:
+    print(refusal.read().decode())
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +66,7 @@ def observations(environment: Name) -> list[Observation]:
 
 def pods(environment: Name) -> list[Pod]:
     """What each pod of scoring-api answers with."""
-    selector = "app.kubernetes.io/name=scoring-api,app.kubernetes.io/component=server"
+    selector = f"app.kubernetes.io/name={NAME},app.kubernetes.io/component=server"
     return [_ask(found) for found in items("pods", environment, "--selector", selector)]
 
 
@@ -87,9 +95,18 @@ def _ask(found: dict[str, Any]) -> Pod:
         return Pod(name, "", "", waiting[0])
     try:
         answer = json.loads(kubectl("get", "--raw", f"/api/v1/namespaces/{namespace}/pods/{name}:{PORT}/proxy/model"))
-    except CommandFailedError as error:
-        return Pod(name, "", "", error.output.splitlines()[-1] if error.output else "does not answer")
+    except CommandFailedError:
+        return Pod(name, "", "", _why(name, namespace))
     return Pod(name, answer["model_tag"], answer["model_digest"], "")
+
+
+def _why(name: str, namespace: str) -> str:
+    """What a pod says that is not ready."""
+    try:
+        said = kubectl("exec", name, "--namespace", namespace, "--container", NAME, "--", "python", "-c", WHY)
+        return str(json.loads(said)["detail"])
+    except (CommandFailedError, ValueError):
+        return "does not answer"
 
 
 def _containers(found: dict[str, Any]) -> list[dict[str, Any]]:
