@@ -73,7 +73,7 @@ def _measured(chosen: list[Contender], bundle: Path, rounds: int, seconds: int) 
                 continue
             try:
                 fresh[one.name]["rounds"].append(measure(one, plan))
-            except (StartError, WrongAnswerError) as error:
+            except (StartError, WrongAnswerError, OSError, subprocess.CalledProcessError) as error:
                 fresh[one.name] = {"failed": str(error)}
             print(f"round {number + 1}: {one.name}", _shown(fresh[one.name]), file=sys.stderr, flush=True)
     figures["servers"] |= fresh

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import resource
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from time import perf_counter
 import numpy as np
 import uvloop
 
-from bench.process import LOAD_CORE, Server
+from bench.process import LOAD_CORE, Server, busy_s
 
 CONNECTIONS = 8
 WARM_S = 1
@@ -37,13 +38,14 @@ end
 
 @dataclass(frozen=True)
 class Load:
-    """What one stretch of load gave."""
+    """What one stretch of load gave; `others` is how many cores were busy with neither server nor load."""
 
     requests_s: float
     cpu_us: float
     p50_ms: float
     p99_ms: float
     errors: int
+    others: float
 
 
 def write_script(path: Path, bodies: Sequence[bytes]) -> None:
@@ -54,9 +56,9 @@ def write_script(path: Path, bodies: Sequence[bytes]) -> None:
 def saturate(server: Server, url: str, script: Path, seconds: int) -> Load:
     """Eight connections, each sending its next request when it has its answer."""
     _wrk(url, script, WARM_S)
-    before = server.cpu_s()
+    before, busy_before = server.cpu_s(), busy_s() - _load_s()
     told = _wrk(url, script, seconds)
-    cpu_s = server.cpu_s() - before
+    cpu_s, busy = server.cpu_s() - before, busy_s() - _load_s() - busy_before
     requests = told["requests"]
     return Load(
         requests_s=requests / told["us"] * 1e6,
@@ -64,6 +66,7 @@ def saturate(server: Server, url: str, script: Path, seconds: int) -> Load:
         p50_ms=told["p50_us"] / 1e3,
         p99_ms=told["p99_us"] / 1e3,
         errors=told["errors"],
+        others=(busy - cpu_s) / told["us"] * 1e6,
     )
 
 
@@ -83,6 +86,12 @@ def _wrk(url: str, script: Path, seconds: int) -> dict[str, int]:
     out = subprocess.run(command, check=True, capture_output=True, text=True).stdout  # noqa: S603 our own command
     told: dict[str, int] = json.loads(out.splitlines()[-1])
     return told
+
+
+def _load_s() -> float:
+    """CPU seconds of wrk so far."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 async def _paced(port: int, path: str, bodies: Sequence[bytes], rate: float, seconds: float) -> list[float]:

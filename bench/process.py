@@ -101,6 +101,12 @@ def cpu_s(root: int) -> float:
     return total / TICKS
 
 
+def busy_s() -> float:
+    """CPU seconds that this machine has spent on anything."""
+    user, nice, system, _, _, irq, softirq, *_ = map(int, Path("/proc/stat").read_text().split("\n")[0].split()[1:])
+    return (user + nice + system + irq + softirq) / TICKS
+
+
 def _pss(pid: int) -> int:
     with suppress(OSError):
         for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
