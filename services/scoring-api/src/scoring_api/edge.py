@@ -8,6 +8,7 @@ hands it over without ASGI (`shortcut`). Time limits are the connection's.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from time import perf_counter, time_ns
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
@@ -69,6 +70,7 @@ class Edge:
         self._limits = limits
         self._traces = traces
         self._in_flight = 0
+        self._tails = _tails()
         metrics.in_flight.set_function(lambda: self._in_flight)
 
     async def score(self, headers: Headers, body: bytes, *, complete: bool = True, query: bytes = b"") -> Reply:
@@ -146,8 +148,9 @@ class Edge:
         self._answered(scope["method"], route, status, dict(scope["headers"]), ask)
 
     def _arrived(self) -> Ask:
-        """The question of a request of which nothing is known yet."""
-        return Ask(_new_id(), "", perf_counter(), stages=None if self._traces is None else [])
+        """The question of a new request; its id begins with the time, so that the journal's index grows at its end."""
+        request_id = f"{time_ns() // 1_000_000:012x}{next(self._tails)}"
+        return Ask(request_id, "", perf_counter(), stages=None if self._traces is None else [])
 
     def _answered(self, method: str, route: str, status: int, headers: Headers, ask: Ask) -> None:
         model = self.service.label
@@ -225,9 +228,11 @@ async def _send(reply: Reply, send: Send) -> None:
     await send({"type": "http.response.body", "body": reply.body})
 
 
-def _new_id() -> str:
-    """128 bits as hexadecimal, the time in milliseconds first: so the journal's index grows at its end."""
-    return f"{time_ns() // 1_000_000:012x}{os.urandom(10).hex()}"
+def _tails() -> Iterator[str]:
+    """The random ends of ids, 80 bits each, taken from the system by the hundred: each taking is a system call."""
+    while True:
+        many = os.urandom(10 * 100).hex()
+        yield from (many[start : start + 20] for start in range(0, len(many), 20))
 
 
 def _fault(request_id: str) -> Reply:

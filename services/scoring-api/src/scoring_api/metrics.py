@@ -57,10 +57,9 @@ class Metrics:
 
     def decided(self, model: str, decisions: Sequence[str], scores: Sequence[int]) -> None:
         """Some applicants."""
-        for decision in decisions:
-            self._decisions.count(decision, model)
-        for score in scores:
-            self._scores.observe(model, score)
+        for decision in set(decisions):
+            self._decisions.count(decision, model, times=decisions.count(decision))
+        self._scores.observe(model, *scores)
 
     def shadowed(self, model: str, decision: str, other: str, difference: float) -> None:
         """One applicant by the challenger `model`, whose decision would have been the other."""
@@ -102,9 +101,9 @@ class Counter(Collector):
         self._name, self._text, self._labels = name, text, labels
         self._counts: dict[tuple[str | int, ...], int] = {}
 
-    def count(self, *labels: str | int) -> None:
-        """One more of these labels."""
-        self._counts[labels] = self._counts.get(labels, 0) + 1
+    def count(self, *labels: str | int, times: int = 1) -> None:
+        """One or more of these labels."""
+        self._counts[labels] = self._counts.get(labels, 0) + times
 
     def collect(self) -> Iterator[CounterMetricFamily]:
         """What Prometheus reads."""
@@ -121,13 +120,14 @@ class Tally(Collector):
         self._name, self._text, self._label, self._edges = name, text, label, edges
         self._counts: dict[str, list[float]] = {}
 
-    def observe(self, label: str, value: float) -> None:
-        """Count one value in the bucket of the first edge that is not below it; the sum is kept behind the buckets."""
+    def observe(self, label: str, *values: float) -> None:
+        """Count values, each in the bucket of the first edge not below it; their sum is kept behind the buckets."""
         counts = self._counts.get(label)
         if counts is None:
             counts = self._counts[label] = [0] * (len(self._edges) + 2)
-        counts[bisect_left(self._edges, value)] += 1
-        counts[-1] += value
+        for value in values:
+            counts[bisect_left(self._edges, value)] += 1
+        counts[-1] += sum(values)
 
     def collect(self) -> Iterator[HistogramMetricFamily]:
         """What Prometheus reads: cumulative counts."""
