@@ -52,7 +52,7 @@ def exchange(platform: Platform, environment: Name, tag: str, seed: int) -> None
         what = f"{environment} answers with {tag} only"
         _, took = until(what, 90, lambda: platform.runs(environment, digest) and answering(load) == {digest})
         platform.note(f"{environment}: merge to all pods on the new model, s", took)
-        until(f"{NAME} is well", 120, lambda: platform.well(f"{NAME}-{environment}"))
+        until(f"{environment} is well", 120, lambda: platform.well(environment))
         bump(platform, environment)
     seen = load.seen()
     platform.note(f"{environment}: requests at {RATE:.0f}/s during both", seen.line())
@@ -72,7 +72,7 @@ def bump(platform: Platform, environment: Name) -> None:
     tag = read_image(checkout.current().text(path), path).tag
     _, took = until(f"{environment} runs {tag}", 120, lambda: runs_image(environment, tag))
     platform.note(f"{environment}: commit to all pods on the new image, s", took)
-    until(f"{NAME} is well", 120, lambda: platform.well(f"{NAME}-{environment}"))
+    until(f"{environment} is well", 120, lambda: platform.well(environment))
 
 
 def test_production_takes_nothing_that_staging_has_not_confirmed(platform: Platform) -> None:

@@ -17,7 +17,6 @@ from .world import Platform, kept, until
 
 pytestmark = pytest.mark.e2e
 ENVIRONMENT = "production"
-NAME = f"scoring-api-{ENVIRONMENT}"
 QUIET = 30.0
 
 
@@ -80,10 +79,10 @@ def mended(platform: Platform, what: str, alert: str, cause: str) -> None:
     """The alert, the cause in `status`, then a rollback after which all is well."""
     _, took = until(f"{alert} fires", 420, lambda: alert in platform.firing(ENVIRONMENT))
     platform.note(f"{what}: commit to {alert} firing, s", took)
-    assert not platform.well(NAME)
+    assert not platform.well(ENVIRONMENT)
     until(f"status says {cause}", 90, lambda: cause in platform.run("status"))
     platform.roll_back(ENVIRONMENT, f"e2e: {what}")
-    _, took = until("production is well again", 240, lambda: platform.well(NAME))
+    _, took = until("production is well again", 240, lambda: platform.well(ENVIRONMENT))
     platform.note(f"{what}: rollback to Synced and Healthy, s", took)
     until(f"{alert} clears", 300, lambda: alert not in platform.firing(ENVIRONMENT))
 

@@ -12,7 +12,6 @@ from .world import RATE, Platform, kept, until
 pytestmark = pytest.mark.e2e
 ENVIRONMENT = "production"
 SERVERS = "app.kubernetes.io/name=scoring-api,app.kubernetes.io/component=server"
-NAME = f"scoring-api-{ENVIRONMENT}"
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +75,7 @@ def test_argo_cd_s_controller_is_restarted(platform: Platform) -> None:
     controller = "statefulset/argocd-application-controller"
     kubectl("rollout", "restart", controller, "--namespace", "argocd")
     kubectl("rollout", "status", controller, "--namespace", "argocd", "--timeout", "180s")
-    until(f"{NAME} is well", 180, lambda: platform.well(NAME))
+    until(f"{ENVIRONMENT} is well", 180, lambda: platform.well(ENVIRONMENT))
 
 
 @pytest.mark.usefixtures("load")

@@ -102,10 +102,11 @@ class Platform:
         pods = status.pods(environment)
         return len(pods) >= at_least and all(pod.digest == digest for pod in pods)
 
-    def well(self, name: str) -> bool:
-        """Whether an Application runs what git says, and runs well."""
+    def well(self, environment: Name) -> bool:
+        """Whether all of an environment runs what git says, and runs well."""
         head = checkout.current().head()
-        return any(a.name == name and a.well_at(head) for a in applications.applications())
+        found = [a for a in applications.applications() if a.name.endswith(f"-{environment}")]
+        return all(application.well_at(head) for application in found)
 
     def firing(self, environment: str = "") -> set[str]:
         """Names of the alerts that fire, for one environment or all."""

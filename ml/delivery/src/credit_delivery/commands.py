@@ -180,7 +180,7 @@ def _rollback(chosen: argparse.Namespace) -> None:
     if chosen.kind:
         from credit_delivery.cluster import applications
 
-        applications.interrupt(chosen.env)
+        applications.interrupt(chosen.env, repository.head())
         applications.refresh()
 
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from credit_delivery.cluster.argocd import NAMESPACE
 from credit_delivery.cluster.kubectl import items, kubectl
 from credit_delivery.cluster.nodes import CONTEXT
-from credit_delivery.errors import ClusterError
+from credit_delivery.errors import ClusterError, CommandFailedError
 
 POLL_S = 2.0
+ATTEMPTS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +50,27 @@ def refresh() -> None:
     kubectl("annotate", "applications.argoproj.io", "--all", "--namespace", NAMESPACE, annotation, "--overwrite")
 
 
-def interrupt(environment: str) -> None:
-    """End the syncs of an environment that are under way, so that a newer commit need not wait until they fail."""
-    end = json.dumps({"status": {"operationState": {"phase": "Terminating"}}})
-    for found in applications():
-        if found.name.endswith(f"-{environment}") and found.phase == "Running":
-            patch = ("--type", "merge", "--patch", end)
-            kubectl("patch", "applications.argoproj.io", found.name, "--namespace", NAMESPACE, *patch)
+def interrupt(environment: str, commit: str) -> None:
+    """End an environment's syncs of other commits, so that this one need not wait until they fail."""
+    for _ in range(ATTEMPTS):
+        for found in items("applications.argoproj.io", NAMESPACE):
+            if found["metadata"]["name"].endswith(f"-{environment}") and _syncs_another(found, commit):
+                with suppress(CommandFailedError):
+                    _terminate(found)
+
+
+def _syncs_another(found: dict[str, Any], commit: str) -> bool:
+    operation = found.get("status", {}).get("operationState", {})
+    running: bool = operation.get("phase") == "Running"
+    return running and operation["operation"]["sync"].get("revision") != commit
+
+
+def _terminate(found: dict[str, Any]) -> None:
+    """The version refuses the patch when Argo CD has gone on, perhaps to the sync that is wanted."""
+    version = {"resourceVersion": found["metadata"]["resourceVersion"]}
+    end = json.dumps({"metadata": version, "status": {"operationState": {"phase": "Terminating"}}})
+    patch = ("--type", "merge", "--patch", end)
+    kubectl("patch", "applications.argoproj.io", found["metadata"]["name"], "--namespace", NAMESPACE, *patch)
 
 
 def wait(names: Collection[str], commit: str, timeout_s: float, show: Callable[[list[Application]], None]) -> None:
