@@ -40,8 +40,8 @@ def page(figures: Figures) -> str:
         "Each server has one core and one worker, wrk the other core, 8 connections, bodies that differ; every body's "
         "PDs were checked first.",
         f"CPU is user and system time of the server's whole process tree. Medians of "
-        f"{figures['rounds']} rounds of {figures['seconds']} s, those of one run interleaved. `others` is how many cores were busy with "
-        "anything else meanwhile: what shares a core's caches and threads makes every figure higher.",
+        f"{figures['rounds']} rounds of {figures['seconds']} s, those of one run interleaved. "
+        "`others` is how many cores were busy with anything else meanwhile: what shares a core's caches and threads makes every figure higher.",
         "",
         "![CPU time per request](figures/bench.svg)",
         "",
