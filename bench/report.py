@@ -41,7 +41,8 @@ def page(figures: Figures) -> str:
         "PDs were checked first.",
         f"CPU is user and system time of the server's whole process tree. Medians of "
         f"{figures['rounds']} rounds of {figures['seconds']} s, those of one run interleaved. "
-        "`others` is how many cores were busy with anything else meanwhile: what shares a core's caches and threads makes every figure higher.",
+        "`others` is how many cores were busy with anything else meanwhile: "
+        "what shares a core's caches and threads makes every figure higher.",
         "",
         "![CPU time per request](figures/bench.svg)",
         "",
