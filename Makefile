@@ -14,7 +14,7 @@ KIND = $(if $(shell docker ps --quiet --filter name=^credit-control-plane$$ 2>/d
 export DO_NOT_TRACK := 1
 export ORT_DISABLE_TELEMETRY := 1
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-infra lock demo test test-images test-infra check format data explore train cards mlflow serve pictures video tools images run-image up push status down release promote rollback freeze e2e e2e-full rehearse replay sbom licences scan manifests release-files publish-models sign provision docs-infra preview clean
+.PHONY: help setup setup-infra lock demo test test-images test-infra check format data explore train cards mlflow serve bench pictures video tools images run-image up push load drift status down release promote confirm rollback freeze e2e e2e-full rehearse replay sbom licences scan manifests release-files publish-models sign provision docs-infra preview clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -74,6 +74,9 @@ mlflow: setup ## open the tracking server's page on http://127.0.0.1:5000
 serve: setup ## answer applicants on http://127.0.0.1:8000 with the newest candidate
 	$(BIN)/scoring-api serve --bundle $(BUNDLE) --tag $(DATASET)-candidate auth=none $(ARGS)
 
+bench: setup ## CPU per request against other servers: make bench ARGS="--only fastapi --rounds 1"
+	$(BIN)/python -m bench $(BUNDLE) $(ARGS)
+
 pictures: setup ## take README's screenshots anew with the Chromium of this machine
 	$(BIN)/python docs/pictures/take.py
 
@@ -125,10 +128,10 @@ freeze: setup ## refuse promotions to an environment: make freeze ENV=production
 	$(BIN)/credit-release freeze --env $(ENV) $(KIND) $(ARGS)
 
 e2e: setup ## bring the platform up on kind, promote, break and mend it under load, take it down
-	$(BIN)/pytest -p no:cacheprovider -q -s -x -m "e2e and not full" tests/e2e $(ARGS)
+	$(BIN)/pytest -p no:cacheprovider -q -s -m "e2e and not full" tests/e2e $(ARGS)
 
 e2e-full: setup ## the same with the retraining loop and autoscaling
-	$(BIN)/pytest -p no:cacheprovider -q -s -x -m e2e tests/e2e $(ARGS)
+	$(BIN)/pytest -p no:cacheprovider -q -s -m e2e tests/e2e $(ARGS)
 
 rehearse: setup ## the candidate on a simulated quarter, judged by the drift monitor
 	$(BIN)/python -m credit_delivery.rehearsal $(BUNDLE) var/rehearsal
