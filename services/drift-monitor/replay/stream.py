@@ -19,7 +19,7 @@ from credit_contract.policy import Policy
 from credit_contract.schema import FeatureSchema
 from credit_simulator import Event, Scenario, simulate
 from credit_training.dataset import DatasetSpec, load_dataset
-from credit_training.feature_steps import STEPS, StepSpec
+from credit_training.feature_steps import STEPS, StepSpec, usable_steps
 from credit_training.files import home
 from credit_training.prepare import prepared
 from credit_training.source import obtain
@@ -140,7 +140,7 @@ def _stream(
     schema = FeatureSchema(dataset=described.dataset, version=described.version, fields=fields)
     order = np.argsort(applied, kind="stable")
     policy = spec.policy_for(schema)
-    steps = tuple(STEPS.validate_python(spec.features))
+    steps = usable_steps(schema, STEPS.validate_python(spec.features))
     encoded = encode_table(schema, table)
     whole = Stream(spec.name, schema, policy, steps, encoded, bad, applied, known, np.arange(len(bad)), days)
     return whole.take(order)
