@@ -59,6 +59,7 @@ class DatabaseJournal:
         """Finish what was asked, drain the spool if the database is there, let go."""
         writer, self._writer = self._writer, None
         if writer is not None and self._watch is not None:
+            writer.hand_over()
             await asyncio.to_thread(writer.stop)
             self._watch.cancel()
             with contextlib.suppress(asyncio.CancelledError):

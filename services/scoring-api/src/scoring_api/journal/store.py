@@ -10,10 +10,11 @@ import contextlib
 import os
 import socket
 from collections.abc import Sequence
+from typing import Any
 
 import orjson
 from sqlalchemy import Connection, Engine, Table, select, tuple_
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from scoring_api.journal import schema, tables
 from scoring_api.journal.rows import KeptRow, Rows, named
@@ -39,6 +40,7 @@ class Store:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._postgresql = engine.dialect.name == "postgresql"
+        self._driver_error: type[Exception] = engine.dialect.loaded_dbapi.Error
         self._connection: Connection | None = None
         self._statements = {again: _statements(self._postgresql, again=again) for again in (False, True)}
 
@@ -66,11 +68,12 @@ class Store:
                 self._write_at_once(rows, again)
             else:
                 self._write_by_table(rows, again)
-        except IntegrityError:
+        except self._driver_error as error:
             self.disconnect()
-            if taken := self._taken(rows.kept_answers):
+            told = self._translated(error)
+            if isinstance(told, IntegrityError) and (taken := self._taken(rows.kept_answers)):
                 raise KeyTaken(taken) from None
-            raise
+            raise told from None
         except BaseException:
             self.disconnect()
             raise
@@ -94,18 +97,25 @@ class Store:
                 end.shutdown(socket.SHUT_RDWR)
 
     def _write_at_once(self, rows: Rows, again: bool) -> None:
-        assert self._connection is not None
         (statement,) = self._statements[again]
-        self._connection.exec_driver_sql(
-            statement, tuple(orjson.dumps(named(table)).decode() for _, table in rows.by_table())
-        )
+        self._driver().execute(statement, [orjson.dumps(named(table)).decode() for _, table in rows.by_table()])
 
     def _write_by_table(self, rows: Rows, again: bool) -> None:
-        assert self._connection is not None
+        driver = self._driver()
         for statement, (_, table) in zip(self._statements[again], rows.by_table(), strict=True):
             if table:
-                self._connection.exec_driver_sql(statement, table)
-        self._connection.commit()
+                driver.executemany(statement, table)
+        driver.commit()
+
+    def _driver(self) -> Any:
+        """The connection of psycopg or sqlite3: going through SQLAlchemy costs as much again as the statement."""
+        assert self._connection is not None
+        return self._connection.connection.driver_connection
+
+    def _translated(self, error: Exception) -> BaseException:
+        return DBAPIError.instance(
+            None, None, error, self._driver_error, hide_parameters=True, dialect=self._engine.dialect
+        )
 
     def _taken(self, kept: Sequence[KeptRow]) -> set[tuple[str, str]]:
         slots = [(row.caller, row.key) for row in kept]

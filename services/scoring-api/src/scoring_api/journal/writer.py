@@ -32,6 +32,8 @@ MOST_AT_ONCE = 512
 DRAINED_AT_ONCE = 2_048
 RETRY_S = 1.0
 CHECKPOINT_S = 1.0
+GATHERED_AT_ONCE = 64
+GATHERED_FOR_S = 0.001
 AWAY = "the journal's database is away"
 
 
@@ -49,7 +51,9 @@ class Writer:
         self._head = self._checkpointed = self._new_chain()
         self._checkpoint_at = 0.0
         self._retry_at = 0.0
-        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._gathered: list[Job] = []
+        self._gathered_since = 0.0
+        self._jobs: queue.SimpleQueue[list[Job] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self.spool = Spool(volume, self._process, spool_limit_bytes) if volume is not None else None
         self.fault: str | None = AWAY
@@ -64,10 +68,28 @@ class Writer:
 
     def submit(self, job: Job) -> None:
         """Make a job's decisions durable, then set its future."""
-        self._jobs.put(job)
+        if not self._gathered:
+            self._gathered_since = self._loop.time()
+            self._loop.call_soon(self._gather, 0)
+        self._gathered.append(job)
+
+    def _gather(self, before: int) -> None:
+        """Hand over once the loop found nothing more to read: a commit of one costs nearly what one of many does."""
+        count = len(self._gathered)
+        waited_s = self._loop.time() - self._gathered_since
+        if before < count < GATHERED_AT_ONCE and waited_s < GATHERED_FOR_S:
+            self._loop.call_soon(self._gather, count)
+        else:
+            self.hand_over()
+
+    def hand_over(self) -> None:
+        """Give the thread what was gathered."""
+        if self._gathered:
+            self._jobs.put(self._gathered)
+            self._gathered = []
 
     def stop(self) -> None:
-        """Finish what was submitted, drain what can be drained, end. Blocks."""
+        """Finish what was handed over, drain what can be drained, end. Blocks."""
         if self._thread is not None:
             self._jobs.put(None)
             self._thread.join()
@@ -92,14 +114,14 @@ class Writer:
         """Wait for a job, then take all that wait, up to a batch; false at the end."""
         jobs: list[Job] = []
         try:
-            job = self._jobs.get(timeout=self._patience())
+            more = self._jobs.get(timeout=self._patience())
             size = 0
-            while job is not None:
-                jobs.append(job)
-                size += len(job.entries)
+            while more is not None:
+                jobs += more
+                size += sum(len(job.entries) for job in more)
                 if size >= MOST_AT_ONCE:
                     return jobs, True
-                job = self._jobs.get_nowait()
+                more = self._jobs.get_nowait()
         except queue.Empty:
             return jobs, True
         return jobs, False
