@@ -6,14 +6,29 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
+import msgspec
 
+from credit_contract.policy import Decision
 from scoring_api.batch import Batch
 from scoring_api.model import ServedModel
 from scoring_api.reasons import Reason
 from scoring_api.scoring import Scores
 
 Reasons = Sequence[Sequence[Reason]]
+
+ENCODER = msgspec.json.Encoder()
+ENDS = tuple(f"-{row}" for row in range(1_000))
+
+
+class Result(msgspec.Struct, gc=False):
+    """What is said of one applicant."""
+
+    id: str
+    pd: float
+    score: int
+    decision: Decision
+    band: str
+    reasons: Sequence[Reason]
 
 
 @dataclass(slots=True)
@@ -28,7 +43,9 @@ class Answer:
 
     def ids(self) -> list[str]:
         """The decision's id of each applicant."""
-        return [f"{self.request_id}-{row}" for row in range(len(self.reasons))]
+        count = len(self.reasons)
+        ends = ENDS[:count] if count <= len(ENDS) else [f"-{row}" for row in range(count)]
+        return [self.request_id + end for end in ends]
 
     def head(self) -> dict[str, Any]:
         """What is said once."""
@@ -40,14 +57,10 @@ class Answer:
             "fields_not_scored": self.batch.not_scored,
         }
 
-    def results(self) -> list[dict[str, Any]]:
+    def results(self) -> list[Result]:
         """What is said of each applicant."""
         scores = self.scores
-        told = zip(self.ids(), scores.pd, scores.score, scores.decision, scores.band, self.reasons, strict=True)
-        return [
-            {"id": i, "pd": pd, "score": score, "decision": decision, "band": band, "reasons": why}
-            for i, pd, score, decision, band, why in told
-        ]
+        return list(map(Result, self.ids(), scores.pd, scores.score, scores.decision, scores.band, self.reasons))
 
     def columns(self) -> dict[str, Any]:
         """The same, by column."""
@@ -62,10 +75,10 @@ class Answer:
         }
 
     def json(self) -> bytes:
-        """The whole as JSON; orjson knows what a reason is."""
+        """The whole as JSON."""
         told = self.head()
         if self.batch.form == "columns":
             told["columns"] = self.columns()
         else:
             told["results"] = self.results()
-        return orjson.dumps(told)
+        return ENCODER.encode(told)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from typing import Literal
 
+import numpy as np
 from prometheus_client import CollectorRegistry, Gauge, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
@@ -19,6 +20,8 @@ Stage = Literal["parse", "model", "reasons", "journal"]
 SECONDS = (0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
 DIFFERENCES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 SCORES = tuple(range(300, 851, 25))
+MANY = 32
+"""From so many values on numpy counts faster than Python."""
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
 
@@ -125,8 +128,13 @@ class Tally(Collector):
         counts = self._counts.get(label)
         if counts is None:
             counts = self._counts[label] = [0] * (len(self._edges) + 2)
-        for value in values:
-            counts[bisect_left(self._edges, value)] += 1
+        if len(values) < MANY:
+            for value in values:
+                counts[bisect_left(self._edges, value)] += 1
+        else:
+            places, times = np.unique(np.searchsorted(self._edges, values), return_counts=True)
+            for place, found in zip(places.tolist(), times.tolist(), strict=True):
+                counts[place] += found
         counts[-1] += sum(values)
 
     def collect(self) -> Iterator[HistogramMetricFamily]:

@@ -114,8 +114,10 @@ class Reader:
             encoded=layout.encode(rows),
             form=form,
             not_scored=layout.not_scored(rows),
-            values=lambda: [self._scored(row) for row in layout.plain(rows)],
-            monitoring=lambda: [self._monitored(row) for row in layout.plain(rows)],
+            values=lambda: layout.values(rows),
+            monitoring=lambda: (
+                [self._monitored(row) for row in layout.plain(rows)] if layout.monitored(rows) else [{}] * len(rows)
+            ),
         )
 
 

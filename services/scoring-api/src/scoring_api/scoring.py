@@ -10,6 +10,8 @@ from credit_contract.applicant import Encoded
 from credit_contract.policy import DECISIONS, Decision
 from scoring_api.model import ServedModel
 
+NAMED = np.array(DECISIONS, dtype=object)
+
 
 @dataclass(slots=True)
 class Scores:
@@ -32,10 +34,11 @@ def score(model: ServedModel, applicants: Encoded) -> Scores:
         one = float(pd[0])
         return Scores([one], [policy.score(one)], [policy.decide(one)], [policy.band(one)])
     borders = [band.pd_below for band in policy.bands[:-1]]
-    names = [band.name for band in policy.bands]
+    names = np.array([band.name for band in policy.bands], dtype=object)
+    exact = pd.astype(np.float64)
     return Scores(
-        pd=pd.tolist(),
-        score=policy.scores(pd).tolist(),
-        decision=[DECISIONS[position] for position in policy.decisions(pd).tolist()],
-        band=[names[position] for position in np.searchsorted(borders, pd, side="right").tolist()],
+        pd=exact.tolist(),
+        score=policy.scores(exact).tolist(),
+        decision=NAMED[policy.decisions(exact)].tolist(),
+        band=names[np.searchsorted(borders, exact, side="right")].tolist(),
     )

@@ -10,6 +10,8 @@ import io
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
+
 from credit_contract.applicant import from_text
 from credit_contract.schema import FeatureSchema
 from scoring_api.answer import Answer
@@ -66,8 +68,9 @@ def rows(answer: Answer) -> Iterator[list[Any]]:
     """What a file says of each applicant, None where there is no further reason."""
     model = (answer.model.tag, answer.model.bundle.digest)
     for row, result in enumerate(answer.results()):
-        reasons = [reason.text for reason in result.pop("reasons")]
-        yield [row, *result.values(), *reasons, *[None] * (MOST - len(reasons)), *model]
+        *told, why = msgspec.structs.astuple(result)
+        reasons = [reason.text for reason in why]
+        yield [row, *told, *reasons, *[None] * (MOST - len(reasons)), *model]
 
 
 def _rows(lines: Iterator[list[str]], header: list[str]) -> Iterator[dict[str, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
+import msgspec
 from fastapi import APIRouter, Query, Request
 
 from scoring_api import openapi
@@ -29,4 +30,4 @@ async def prediction(request: Request, service: Service, question: Question, cus
     batch = await one_applicant(request, serving)
     question.reference = cus_id
     answer = await service.answer(serving, batch, question)
-    return {"cus_id": cus_id, **answer.head(), **answer.results()[0]}
+    return {"cus_id": cus_id, **answer.head(), **msgspec.structs.asdict(answer.results()[0])}
