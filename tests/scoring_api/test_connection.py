@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import logging
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import httpx
 import pytest
+import uvicorn
+
+from scoring_api.app import create_app
+from scoring_api.connection import Connection
+from scoring_api.settings import Settings
 
 from .conftest import Serve
 from .toy import BAD, GOOD
@@ -129,3 +136,28 @@ def test_what_is_no_http_is_refused_as_a_problem(client: httpx.Client, noise: by
         opened.sendall(noise)
         ((status, told),) = answers(opened, 1)
         assert (status, told["code"]) == (400, "malformed_request")
+
+
+def test_a_fault_while_a_request_is_read_is_told_and_logged(caplog: pytest.LogCaptureFixture) -> None:
+    async def ask() -> bytes:
+        loop = asyncio.get_running_loop()
+        edge = create_app(Settings.model_validate({"auth": "none", "journal": {"keep": False}}))
+        del edge.max_body_bytes
+        config = uvicorn.Config(edge, http=Connection, proxy_headers=False, log_config=None)
+        config.load()
+        state = uvicorn.server.ServerState()
+        server = await loop.create_server(lambda: Connection(config, state, {}), "127.0.0.1", 0)
+        async with server:
+            reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+            writer.write(request(PERSON))
+            answer = await reader.read()
+            writer.close()
+        return answer
+
+    with caplog.at_level(logging.ERROR, "scoring_api"):
+        head, _, body = asyncio.run(ask()).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 500")
+    assert json.loads(body)["code"] == "internal"
+    (told,) = [record for record in caplog.records if record.getMessage() == "fault"]
+    assert told.exc_info is not None
+    assert told.exc_info[0] is AttributeError

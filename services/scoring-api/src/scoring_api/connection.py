@@ -8,14 +8,23 @@ callbacks that httptools makes on it.
 from __future__ import annotations
 
 import asyncio
+import sys
 from typing import Any, cast
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from scoring_api import problem
 from scoring_api.edge import SCORE, Edge, announced
-from scoring_api.errors import HeadTooLargeError, MalformedRequestError, OverloadedError, ServiceError, SlowRequestError
-from scoring_api.logs import refused
+from scoring_api.errors import (
+    HeadTooLargeError,
+    InternalError,
+    MalformedRequestError,
+    OverloadedError,
+    ServiceError,
+    SlowRequestError,
+)
+from scoring_api.logs import log, refused
 from scoring_api.shortcut import ShortCycle
 
 MAX_HEAD = 32_768
@@ -79,9 +88,14 @@ class Connection(HttpToolsProtocol):
                 self._refuse(HeadTooLargeError(f"the request's head is larger than {MAX_HEAD:,} bytes"))
 
     def send_400_response(self, msg: str) -> None:
-        """What httptools cannot parse."""
+        """What httptools cannot parse, or a fault of ours in a callback: it raises both as errors of the parser."""
         del msg
-        self._refuse(MalformedRequestError("this is not HTTP/1.1"))
+        error = sys.exception()
+        if isinstance(error, httptools.HttpParserCallbackError) and error.__context__ is not None:
+            log.error("fault", exc_info=error.__context__)
+            self._refuse(InternalError("a fault of the service while it read the request; the logs have it"))
+        else:
+            self._refuse(MalformedRequestError("this is not HTTP/1.1"))
 
     def expire(self, now: float, patience_s: float) -> None:
         """Refuse a request that began more than `patience_s` ago and is not complete."""
