@@ -39,7 +39,10 @@ def program(name: str) -> str:
     """A tool's path; without it the test is skipped, in CI it fails."""
     path = programs.find(name)
     if path is None:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"{name} is missing: {tools.how_to_get(name)}")
+        missing = f"{name} is missing: {tools.how_to_get(name)}"
+        if os.environ.get("CI"):
+            pytest.fail(missing)
+        pytest.skip(missing, allow_module_level=True)
     return path
 
 
@@ -58,6 +61,15 @@ def bootstrap(kind: bool, environments: tuple[str, ...] = ENVIRONMENTS, mirror: 
     settings = [f"repository={REPOSITORY}", f"environments={{{','.join(environments)}}}", f"kind={str(kind).lower()}"]
     arguments = [part for setting in [*settings, f"chartMirror={mirror}"] for part in ("--set", setting)]
     return helm("argocd/bootstrap", "bootstrap", "argocd", *arguments)
+
+
+def admission(kind: bool, *arguments: str) -> list[Object]:
+    application = yaml.safe_load((ROOT / "argocd/platform/admission.yaml").read_text())
+    files = [path.removeprefix("/") for path in application["valueFiles"]] + ["environments/kind.yaml"] * kind
+    passed = [part for file in files for part in ("--values", file)]
+    for parameter in application["fileParameters"]:
+        passed += ["--set-file", f"{parameter['name']}={parameter['path'].removeprefix('/')}"]
+    return helm("charts/admission", "admission", "kube-system", *passed, *arguments)
 
 
 def elements(kind: bool) -> list[Object]:

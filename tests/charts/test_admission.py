@@ -3,28 +3,18 @@ from typing import Any
 
 import celpy
 import pytest
-import yaml
 
-from .rendering import ROOT, Object, Target, containers, helm, name, pod_template, program, run, workloads
+from .rendering import Object, Target, admission, containers, name, pod_template, program, run, workloads
 from .test_rendering import kubeconform
 
-APPLICATION = yaml.safe_load((ROOT / "argocd/platform/admission.yaml").read_text())
 STRANGER = "docker.io/library/miner:1"
 PERSON = "somebody@example.com"
 # Stands in for the API server's interpreter of the same language.
 ENVIRONMENT = celpy.Environment()
 
 
-def rendered(kind: bool, *arguments: str) -> list[Object]:
-    files = [path.removeprefix("/") for path in APPLICATION["valueFiles"]] + ["environments/kind.yaml"] * kind
-    passed = [part for file in files for part in ("--values", file)]
-    for parameter in APPLICATION["fileParameters"]:
-        passed += ["--set-file", f"{parameter['name']}={parameter['path'].removeprefix('/')}"]
-    return helm("charts/admission", "admission", "kube-system", *passed, *arguments)
-
-
 def spec(kind: bool) -> Any:
-    (found,) = [item["spec"] for item in rendered(kind) if item["kind"] == "ValidatingAdmissionPolicy"]
+    (found,) = [item["spec"] for item in admission(kind) if item["kind"] == "ValidatingAdmissionPolicy"]
     return found
 
 
@@ -67,7 +57,7 @@ def pod(image: str) -> Object:
 
 @pytest.mark.parametrize("kind", [False, True])
 def test_objects_are_valid_kubernetes(kind: bool) -> None:
-    assert kubeconform(rendered(kind, "--set", "signatures.required=true")) == ""
+    assert kubeconform(admission(kind, "--set", "signatures.required=true")) == ""
 
 
 @pytest.mark.parametrize(
@@ -81,7 +71,7 @@ def test_what_git_names_comes_in(target: Target, workload: Object) -> None:
 def test_every_workload_of_production_is_asked_about(kind: bool) -> None:
     asked = {resource for rule in spec(kind)["matchConstraints"]["resourceRules"] for resource in rule["resources"]}
     assert {f"{found['kind'].lower()}s" for target, found in production() if target.kind == kind} <= asked
-    (binding,) = [item["spec"] for item in rendered(kind) if item["kind"] == "ValidatingAdmissionPolicyBinding"]
+    (binding,) = [item["spec"] for item in admission(kind) if item["kind"] == "ValidatingAdmissionPolicyBinding"]
     assert "Deny" in binding["validationActions"]
     assert binding["matchResources"]["namespaceSelector"]["matchLabels"] == {
         "kubernetes.io/metadata.name": "production"

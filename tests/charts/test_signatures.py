@@ -10,9 +10,8 @@ import yaml
 
 from credit_delivery import programs
 
-from .rendering import ROOT, containers, pod_template, run, workloads
+from .rendering import ROOT, admission, containers, pod_template, run, workloads
 from .signing import Authority, Registry
-from .test_admission import rendered
 
 REPOSITORY = "https://github.com/example/credit-platform"
 needs_tester = pytest.mark.skipif(
@@ -22,13 +21,13 @@ needs_tester = pytest.mark.skipif(
 
 
 def policy(*settings: str) -> Any:
-    found = rendered(False, "--set", "signatures.required=true", *settings)
+    found = admission(False, "--set", "signatures.required=true", *settings)
     (item,) = [item for item in found if item["kind"] == "ClusterImagePolicy"]
     return item
 
 
 def test_signatures_are_asked_for_only_where_somebody_can_check_them() -> None:
-    assert "ClusterImagePolicy" not in {item["kind"] for item in rendered(False)}
+    assert "ClusterImagePolicy" not in {item["kind"] for item in admission(False)}
 
 
 def test_every_image_of_production_must_be_signed() -> None:

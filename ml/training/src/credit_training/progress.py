@@ -29,9 +29,9 @@ class Progress:
         self._number += 1
         of = f"/{self._total}" if self._total else ""
         results: list[str] = []
-        self._write(f"[{self._number:>2}{of}] {title} ", end="")
         began = time.monotonic()
         try:
+            self._write(f"[{self._number:>2}{of}] {title} ", end="")
             yield results.append
         except BaseException:
             self._write("failed")
