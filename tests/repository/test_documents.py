@@ -17,8 +17,8 @@ def tracked():
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=NAMES)
 def test_every_make_target_that_a_document_names_exists(document):
-    named = set(re.findall(r"^\s+(?:[A-Z_]+=\S+ )*make ([a-z][a-z-]*)", document.read_text(), re.MULTILINE))
-    named |= set(re.findall(r"`(?:[A-Z_]+=\S+ )*make ([a-z][a-z-]*)", document.read_text()))
+    named = set(re.findall(r"^\s+(?:[A-Z_]+=\S+ )*make ([a-z][a-z0-9-]*)", document.read_text(), re.MULTILINE))
+    named |= set(re.findall(r"`(?:[A-Z_]+=\S+ )*make ([a-z][a-z0-9-]*)", document.read_text()))
     assert named <= TARGETS
 
 
