@@ -2,9 +2,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from credit_delivery.cluster import applications, checkout
 from credit_delivery.cluster.kubectl import items, kubectl
 from credit_delivery.cluster.traffic import traffic
+from credit_delivery.environments import ENVIRONMENTS
 from credit_delivery.load import Load
 
 from .world import RATE, Platform, kept, until
@@ -44,7 +44,7 @@ def test_pods_are_deleted() -> None:
 
 
 @pytest.mark.usefixtures("load")
-def test_a_worker_is_drained() -> None:
+def test_a_worker_is_drained(platform: Platform) -> None:
     # The journal's volume is on its node's disk; where it is lost, so is the node.
     (database,) = [p for p in items("pods", ENVIRONMENT) if p["metadata"]["name"] == "postgres-0"]
     workers = {p["spec"]["nodeName"] for p in servers()} | {"credit-worker", "credit-worker2"}
@@ -52,8 +52,8 @@ def test_a_worker_is_drained() -> None:
     kubectl("drain", node, "--ignore-daemonsets", "--delete-emptydir-data", "--timeout=180s")
     until("no server is there", 120, lambda: all(p["spec"]["nodeName"] != node for p in servers()) and all_ready())
     kubectl("uncordon", node)
-    names = {found.name for found in applications.applications()}
-    applications.wait(names, checkout.current().head(), 300, lambda _: None)
+    for environment in ENVIRONMENTS:
+        until(f"{environment} is well", 300, lambda name=environment: platform.well(name))
 
 
 @pytest.mark.usefixtures("load")

@@ -20,7 +20,7 @@ from typing import TypeVar
 from credit_delivery.cluster import applications, checkout, status
 from credit_delivery.cluster.kubectl import kubectl
 from credit_delivery.environments import ENVIRONMENTS, ModelPin, Name, model_file, read_model
-from credit_delivery.errors import CommandFailedError
+from credit_delivery.errors import DeliveryError
 from credit_delivery.load import Load, Seen
 
 ROOT = Path(__file__).parents[2]
@@ -125,7 +125,7 @@ def until(what: str, seconds: float, condition: Callable[[], Found]) -> tuple[Fo
     while (passed := time.monotonic() - began) < seconds:
         try:
             found = condition()
-        except (CommandFailedError, OSError) as error:
+        except (DeliveryError, OSError) as error:
             seen = str(error)
         else:
             if found:
