@@ -22,6 +22,21 @@ def test_a_recorded_decision_is_there_after_a_restart(using, url, entry):
     assert "age" not in found["applicant"]
 
 
+def test_what_was_asked_as_the_journal_closed_is_recorded(using, url, entry):
+    asked = []
+
+    async def work(journal):
+        asked.extend(asyncio.ensure_future(journal.record([entry(f"d{number}")], None)) for number in range(100))
+        await asyncio.sleep(0)
+
+    async def found(journal):
+        return [await journal.find(f"d{number}") for number in range(100)]
+
+    using(work, url)
+    assert [one.done() and one.exception() for one in asked] == [None] * 100
+    assert all(using(found, url))
+
+
 def test_nothing_is_found_under_an_unknown_id(using, url):
     assert using(lambda journal: journal.find("d0"), url) is None
 
