@@ -16,7 +16,7 @@ import uvloop
 
 from bench.process import LOAD_CORE, Server, busy_s
 
-CONNECTIONS = 8
+CONNECTIONS, CROWD = 8, 64
 WARM_S = 1
 PACED_CONNECTIONS = 32
 
@@ -53,11 +53,11 @@ def write_script(path: Path, bodies: Sequence[bytes]) -> None:
     path.write_text(SCRIPT % ",\n".join(f"[===[{body.decode()}]===]" for body in bodies))
 
 
-def saturate(server: Server, url: str, script: Path, seconds: int) -> Load:
-    """Eight connections, each sending its next request when it has its answer."""
-    _wrk(url, script, WARM_S)
+def saturate(server: Server, url: str, script: Path, seconds: int, connections: int = CONNECTIONS) -> Load:
+    """So many connections, each sending its next request when it has its answer."""
+    _wrk(url, script, WARM_S, connections)
     before, busy_before = server.cpu_s(), busy_s() - _load_s()
-    told = _wrk(url, script, seconds)
+    told = _wrk(url, script, seconds, connections)
     cpu_s, busy = server.cpu_s() - before, busy_s() - _load_s() - busy_before
     requests = told["requests"]
     return Load(
@@ -70,14 +70,14 @@ def saturate(server: Server, url: str, script: Path, seconds: int) -> Load:
     )
 
 
-def _wrk(url: str, script: Path, seconds: int) -> dict[str, int]:
+def _wrk(url: str, script: Path, seconds: int, connections: int) -> dict[str, int]:
     command = [
         "taskset",
         "-c",
         str(LOAD_CORE),
         "wrk",
         "-t1",
-        f"-c{CONNECTIONS}",
+        f"-c{connections}",
         f"-d{seconds}",
         "-s",
         str(script),

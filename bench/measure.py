@@ -14,7 +14,7 @@ from bench.applicants import People
 from bench.checks import await_answer, check, wrong_inputs
 from bench.contenders import Contender
 from bench.database import Database
-from bench.load import p99_ms, saturate, write_script
+from bench.load import CROWD, p99_ms, saturate, write_script
 from bench.process import Server, free_port, serving
 
 PACED_S = 5.0
@@ -57,6 +57,8 @@ def measure(contender: Contender, plan: Plan) -> dict[str, Any]:
             if contender.journal != "off":
                 rate = load.requests_s / 2
                 figures[str(size)]["half_p99_ms"] = p99_ms(server.port, contender.wire.path, bodies, rate, PACED_S)
+                crowd = saturate(server, url, folder / "bodies.lua", plan.seconds, CROWD)
+                figures[str(size)]["crowd_us"], figures[str(size)]["crowd_errors"] = crowd.cpu_us, crowd.errors
         figures["memory_mb"] = server.memory_mb()
         figures["processes"] = server.processes()
         if contender.answers:
