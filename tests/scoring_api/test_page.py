@@ -89,10 +89,9 @@ def score(page: Page, section: str) -> int:
 
 
 def pick(page: Page, decision: str) -> None:
-    names = page.locator("#example option").all_inner_texts()
-    page.get_by_label("Start from an example").select_option(
-        [n for n in names if n.endswith(f"would be {decision}")][-1]
-    )
+    example = page.locator("#example option", has_text=f"would be {decision}").last
+    example.wait_for(state="attached")
+    page.get_by_label("Start from an example").select_option(example.inner_text())
 
 
 def decisions(client: httpx.Client) -> list[str]:
@@ -143,6 +142,7 @@ def test_the_curve_is_walked_by_keyboard_and_by_pointer(page: Page, faults: list
     expect(field(page, "late_payments")).to_have_value("12")
     expect(page.locator("#readout")).to_contain_text("late_payments 12: score")
     page.get_by_label("How the score moves along").select_option("housing")
+    expect(page.locator("#readout")).to_contain_text("housing")
     slider.press("Home")
     expect(page.locator("#readout")).to_contain_text("housing not stated")
     assert faults == []
