@@ -63,7 +63,7 @@ def test_one_command_runs_it_until_interrupted(scoring_api: str, bundle: Bundle)
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     before = docker("ps", "--all", "--quiet", f"--filter=ancestor={scoring_api}")
-    command = ["make", "run-image", f"BUNDLE={bundle.path}", f"PORT={port}"]
+    command = ["make", "--no-print-directory", "run-image", f"BUNDLE={bundle.path}", f"PORT={port}"]
     running = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True)
     assert running.stdout is not None
     try:
