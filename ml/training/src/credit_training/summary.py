@@ -15,13 +15,13 @@ Row = Sequence[str]
 
 
 def run_summary(result: RunResult) -> str:
-    """Algorithms compared, proof, quantisation, latency and gates."""
+    """Algorithms compared, proof, what was tried of quantisation and latency, and gates."""
+    tried = {"INT8 against FP32": _quantised(result), "Latency, one thread (µs, p50 / p99)": _latency(result)}
     return "\n".join(
         [
             _titled("Compared on the hold-out", table(_compared(result))),
             _titled("The graph is the model", table(_proof(result))),
-            _titled("INT8 against FP32", table(_quantised(result))),
-            _titled("Latency, one thread (µs, p50 / p99)", table(_latency(result))),
+            *(_titled(title, table(rows)) for title, rows in tried.items() if len(rows) > 1),
             _titled("Gates", gate_table(result.gates)),
         ]
     )
