@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from credit_training.cli import main
+from credit_training.errors import RegistryError
+from credit_training.registry import Registry
 
 VERBS = ["config", "data", "explore", "run", "evaluate", "select", "search", "demo"]
 OTHERS = ["verify", "gate", "holdout", "cards", "mlflow"]
@@ -70,6 +72,20 @@ def test_config_prints_every_key_that_may_be_overridden(capsys):
 def test_evaluate_without_folds_says_how_to_ask_for_them(capsys):
     assert main(["evaluate"]) == 1
     assert "cross_validation.folds=5" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["", "5"])
+def test_a_dataset_of_no_name_is_one_line(capsys, name):
+    assert main(["config", f"dataset={name}"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "no dataset" in line
+
+
+def test_a_tracking_store_that_is_no_database_is_one_line(tmp_path, monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    (tmp_path / "mlflow.db").write_text("no database" * 100)
+    with pytest.raises(RegistryError, match="tracking store"):
+        Registry(tmp_path).champion("taiwan")
 
 
 def test_verify_and_gate_refuse_what_is_no_bundle(capsys, tmp_path):

@@ -116,6 +116,19 @@ def test_verify_repeats_the_proof_and_sees_another_model(ran, capsys):
     assert "the same model" in capsys.readouterr().out
 
 
+def test_verify_refuses_what_is_no_state_of_the_network(ran, tmp_path, capsys):
+    (tmp_path / "text.pt").write_text("no tensors")
+    for state in ("none.pt", "text.pt"):
+        assert main(["verify", str(candidate(ran.first)), str(tmp_path / state)]) == 1
+        (line,) = capsys.readouterr().err.splitlines()
+        assert state in line
+        assert "model.pt" in line
+    with pytest.raises(SystemExit) as refused:
+        main(["verify", str(candidate(ran.first)), "model.pt", "--rows", "-5"])
+    assert refused.value.code == 2
+    assert "above 0" in capsys.readouterr().err
+
+
 def test_gate_prints_every_gate(ran, capsys, monkeypatch):
     monkeypatch.setenv("CREDIT_HOME", str(ran.first))
     assert main(["gate", str(candidate(ran.first))]) == 0

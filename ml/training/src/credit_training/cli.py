@@ -61,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     verify.add_argument("bundle", type=Path, help="a bundle directory")
     verify.add_argument("state", type=Path, help="the model.pt that it was exported from")
-    verify.add_argument("--rows", type=int, default=5000, help="synthetic applicants to compare on (default 5000)")
+    verify.add_argument("--rows", type=_count, default=5000, help="synthetic applicants to compare on (default 5000)")
     gate = add("gate", _gate, "print the gates of a bundle; exit 3 and name each one that failed", configured=False)
     gate.add_argument("bundle", type=Path, help="a bundle directory")
     holdout = add("holdout", _holdout, "rebuild a dataset version's hold-out from source into an .npz file")
@@ -72,6 +72,12 @@ def _parser() -> argparse.ArgumentParser:
     tracking = add("mlflow", _mlflow, "open MLflow's page over the embedded store", configured=False)
     tracking.add_argument("--port", type=int, default=5000)
     return parser
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of applicants; give a whole number above 0")
+    return int(text)
 
 
 def _config(arguments: argparse.Namespace) -> int:

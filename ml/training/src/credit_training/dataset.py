@@ -278,6 +278,7 @@ def load_dataset(name: str) -> DatasetSpec:
     Raises:
         DatasetError: no such dataset, or its YAML is wrong; names the key.
     """
+    name = str(name)  # an override may be empty, or a number
     path = Path(name) if name.endswith((".yaml", ".yml")) else conf_folder() / "dataset" / f"{name}.yaml"
     if name == JOURNAL:
         path = conf_folder() / "journal.yaml"

@@ -4,6 +4,7 @@ TrainingError
 ├── DatasetError    a dataset's YAML that contradicts itself, or no dataset of that name
 ├── SourceError     a source that cannot be read, or is not what was published
 ├── TableError      rows that the dataset's description refuses: file, column and row
+├── StateError      a state that is not that of the bundle's network
 ├── FitError        rows that a model cannot be fitted on
 ├── RegistryError   a tracking store that cannot be used, or a model that must not enter it
 ├── SearchError     a study that cannot be continued
@@ -44,6 +45,13 @@ class OutputError(TrainingError):
     def __init__(self, path: Path, cause: OSError) -> None:
         why = cause.strerror or str(cause)
         super().__init__(f"cannot write {path}: {why}; free space or choose another folder with CREDIT_HOME")
+
+
+class StateError(TrainingError):
+    """A state that is not that of the bundle's network."""
+
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__(f"{path}: {why}; name the model.pt that the bundle was exported from")
 
 
 class FitError(TrainingError):

@@ -31,6 +31,7 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunT
 from mlflow.entities.model_registry import ModelVersion  # noqa: E402
 from mlflow.exceptions import MlflowException  # noqa: E402
 from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, RESOURCE_DOES_NOT_EXIST, ErrorCode  # noqa: E402
+from sqlalchemy.exc import SQLAlchemyError  # noqa: E402
 
 from credit_contract.bundle import Bundle, DatasetVersion  # noqa: E402
 from credit_contract.gates import GateResult, failed  # noqa: E402
@@ -235,7 +236,7 @@ class Registry:
     def _reported(self) -> Iterator[None]:
         try:
             yield
-        except (MlflowException, OSError) as error:
+        except (MlflowException, OSError, SQLAlchemyError) as error:
             # An address may hold a password, and MLflow repeats it.
             secret, at, _ = urlsplit(self.address).netloc.rpartition("@")
             said = f"tracking store {self.address}: {' '.join(str(error).split())}"

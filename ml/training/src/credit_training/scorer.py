@@ -5,8 +5,10 @@ Does not know how it was fitted, nor ONNX.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,8 +16,10 @@ import torch
 from torch import Tensor, nn
 
 from credit_contract.applicant import Encoded
+from credit_contract.errors import ContractError
 from credit_contract.schema import FeatureSchema
 from credit_training.calibration import Calibration
+from credit_training.errors import StateError
 from credit_training.feature_graph import FeatureGraph
 from credit_training.feature_steps import STEPS, StepSpec
 from credit_training.features import plan_features
@@ -68,8 +72,20 @@ def save_scorer(scorer: Scorer, steps: Sequence[StepSpec], shape: Shape, path: P
 
 
 def load_scorer(path: Path, schema: FeatureSchema) -> Scorer:
-    """The module from `model.pt` and the schema alone; loads tensors and text only, never code."""
-    document = torch.load(path, weights_only=True)
+    """The module from `model.pt` and the schema alone; loads tensors and text only, never code.
+
+    Raises:
+        StateError: there is no such file, or it is no state of a network on this schema.
+    """
+    try:
+        return _scorer_of(torch.load(path, weights_only=True), schema)
+    except OSError as error:
+        raise StateError(path, error.strerror or str(error)) from error
+    except (UnpicklingError, EOFError, RuntimeError, LookupError, TypeError, ValueError, ContractError) as error:
+        raise StateError(path, f"no state of this bundle's network ({str(error).partition(chr(10))[0]})") from error
+
+
+def _scorer_of(document: Mapping[str, Any], schema: FeatureSchema) -> Scorer:
     shape = Shape.model_validate_json(document["shape"])
     plan = plan_features(schema, STEPS.validate_json(document["steps"]))
     state = document["state"]
