@@ -44,7 +44,7 @@ def demo(config: TrainConfig) -> RunResult:
     print("\nWhat was written")
     for path in (*reports, result.report, result.candidate.bundle.path):
         print(f"  {path}")
-    print(f"\nDone in {progress.seconds:.0f} s. Next: make serve, make mlflow")
+    print(f"\nDone in {progress.seconds:.0f} s. Next: make serve DATASET={spec.name}, make mlflow")
     return result
 
 
