@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench.process import LOAD_CORE, cpu_s, free_port
+from bench.process import LOAD_CORE, cpu_s
+from credit_training.serving import free_port
 
 DEBIAN = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 

@@ -15,7 +15,8 @@ from bench.checks import await_answer, check, wrong_inputs
 from bench.contenders import Contender
 from bench.database import Database
 from bench.load import CROWD, p99_ms, saturate, write_script
-from bench.process import Server, free_port, serving
+from bench.process import Server, serving
+from credit_training.serving import free_port
 
 PACED_S = 5.0
 

@@ -74,13 +74,6 @@ def serving(
         _stop(process)
 
 
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as end:
-        end.bind(("127.0.0.1", 0))
-        return int(end.getsockname()[1])
-
-
 def tree(root: int) -> list[int]:
     """A process and its descendants."""
     found = [root]

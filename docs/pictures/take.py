@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -21,6 +20,8 @@ from urllib.parse import quote
 
 from mlflow import MlflowClient
 from playwright.sync_api import Page, sync_playwright
+
+from credit_training.serving import free_port
 
 HERE = Path(__file__).parent
 BIN = Path(sys.executable).parent
@@ -108,14 +109,6 @@ def save(page: Page, name: str) -> None:
     if size > LARGEST:
         sys.exit(f"{target.name} has {size} bytes, more than {LARGEST}")
     print(f"{target.name}: {size} bytes")
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 @contextmanager

@@ -16,7 +16,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
-from take import BIN, FLAGS, chromium, free_port, stop
+from take import BIN, FLAGS, chromium, stop
+
+from credit_training.serving import free_port
 
 TARGET = Path(os.environ.get("CREDIT_HOME", "var")) / "video" / "scoring-api.webm"
 WIDTH, HEIGHT = 1280, 800

@@ -8,24 +8,15 @@ from credit_simulator import Scenario
 from drift_monitor.cli import main
 from scoring_api.journal.tables import applicants, decisions, metadata
 from tests.drift_monitor.recorded import fill
-from tests.scoring_api.journal.postgres import Cluster
 
 PERIOD = ["--from", "2022-01-01", "--to", "2022-02-01"]
-
-
-@pytest.fixture(scope="module")
-def cluster():
-    running = Cluster.create()
-    running.start()
-    yield running
-    running.remove()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def address(request, tmp_path):
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'journal.db'}"
-    return request.getfixturevalue("cluster").make_database(f"m{secrets.token_hex(6)}")
+    return request.getfixturevalue("running_cluster").make_database(f"m{secrets.token_hex(6)}")
 
 
 @pytest.fixture

@@ -1,13 +1,10 @@
 import json
-import os
-import shutil
 import signal
 import subprocess
 import sys
 import urllib.request
 
 import pytest
-from playwright.sync_api import sync_playwright
 
 from credit_simulator import Event, Scenario
 
@@ -50,17 +47,6 @@ def address(portfolio, tmp_path_factory):
     finally:
         server.send_signal(signal.SIGTERM)
         assert server.wait(30) in (0, -signal.SIGTERM)
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    path = shutil.which("chromium") or shutil.which("google-chrome")
-    if path is None:
-        (pytest.fail if "CI" in os.environ else pytest.skip)("no Chromium on PATH; Debian's package is called chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-dev-shm-usage"])
-        yield browser
-        browser.close()
 
 
 def test_the_first_run_publishes_and_is_counted(address):

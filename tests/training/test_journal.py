@@ -13,7 +13,6 @@ from scoring_api.journal.engine import open_engine
 from scoring_api.journal.rows import sealed
 from scoring_api.journal.store import Store
 from scoring_api.journal.tables import outcomes, written
-from tests.scoring_api.journal.postgres import Cluster
 
 CUT_OFF = datetime(2026, 6, 1, tzinfo=UTC)
 OLD = CUT_OFF - timedelta(days=100)
@@ -24,19 +23,11 @@ APPLICANT = {"requested_amount": 9000, "term_months": 24, "purpose": "car", "cha
              "inquiries_6m": 1, "oldest_account_months": 50}  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def cluster():
-    running = Cluster.create()
-    running.start()
-    yield running
-    running.remove()
-
-
 @pytest.fixture(params=["sqlite", "postgresql"])
 def journal(request, tmp_path, monkeypatch):
     address = f"sqlite:///{tmp_path / 'journal.db'}"
     if request.param == "postgresql":
-        address = request.getfixturevalue("cluster").make_database(f"t{secrets.token_hex(6)}")
+        address = request.getfixturevalue("running_cluster").make_database(f"t{secrets.token_hex(6)}")
     monkeypatch.setenv("JOURNAL_URL", address)
     monkeypatch.setenv("RETRAIN_DATASET", "simulated")
     monkeypatch.setenv("RETRAIN_CUT_OFF", CUT_OFF.isoformat())

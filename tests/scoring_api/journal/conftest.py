@@ -14,14 +14,6 @@ from .postgres import Cluster
 ROOM = 1 << 20
 
 
-@pytest.fixture(scope="session")
-def running_cluster():
-    cluster = Cluster.create()
-    cluster.start()
-    yield cluster
-    cluster.remove()
-
-
 @pytest.fixture
 def cluster():
     """One to be killed."""

@@ -22,6 +22,8 @@ from credit_contract.digest import canonical_json
 from credit_contract.policy import Decision
 
 GENESIS = "0" * 64
+GOLDEN_CHECK = "golden-check"
+"""The caller who asks about golden applicants after a sync: they are nobody, and nothing is learned from them."""
 MOST_MOVED = 100
 Fault = Literal["changed", "removed", "reordered", "cut", "values changed", "values missing"]
 Paid = Literal["paid", "defaulted"]

@@ -89,3 +89,7 @@ class Policy(Frozen):
     def band(self, pd: float) -> str:
         """The name of the band that takes this PD."""
         return next((band.name for band in self.bands if pd < band.pd_below), self.bands[-1].name)
+
+    def band_places(self, pd: npt.NDArray[np.floating]) -> npt.NDArray[np.int8]:
+        """Positions in `bands` for many: int8 [n]."""
+        return np.searchsorted([band.pd_below for band in self.bands[:-1]], pd, side="right").astype(np.int8)

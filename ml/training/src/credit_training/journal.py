@@ -14,17 +14,18 @@ from typing import Any
 from sqlalchemy import Engine, create_engine, make_url, text
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
+from credit_contract.decision import GOLDEN_CHECK
 from credit_training.dataset import JournalSource
 from credit_training.errors import SourceError
 
-# The golden check asks about applicants who are nobody. No outcome is complete before its performance window is.
+# No outcome is complete before its performance window is.
 MATURED = text("""
     SELECT d.decided_at, d.pd, a.applicant, m.attributes, o.outcome
     FROM decisions d
     JOIN applicants a ON a.decision_id = d.id
     LEFT JOIN monitoring_attributes m ON m.decision_id = d.id
     JOIN outcomes o ON o.decision_id = d.id
-    WHERE d.caller <> 'golden-check' AND d.decided_at < :matured_before AND o.recorded_at < :cut_off
+    WHERE d.caller <> :golden_check AND d.decided_at < :matured_before AND o.recorded_at < :cut_off
     ORDER BY d.decided_at, d.id
 """)
 
@@ -36,13 +37,14 @@ def decided(source: JournalSource, fields: Iterable[str]) -> list[dict[str, Any]
         SourceError: no address of a journal, it cannot be read, or nothing in it had matured.
     """
     engine = _engine(source.url)
-    moments = {
+    given = {
         "matured_before": _written(source.cut_off - timedelta(days=source.performance_days)),
         "cut_off": _written(source.cut_off),
+        "golden_check": GOLDEN_CHECK,
     }
     try:
         with engine.connect() as connection:
-            found = connection.execute(MATURED, moments).all()
+            found = connection.execute(MATURED, given).all()
     except SQLAlchemyError as error:
         cause = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
         raise SourceError(f"the journal cannot be read: {cause}; check JOURNAL_URL") from None

@@ -62,7 +62,7 @@ def serving(bundle: Path, tag: str) -> Iterator[Service]:
     found = str(command) if command.exists() else shutil.which("scoring-api")
     if found is None:
         raise ServingError("the command scoring-api is not installed in this environment; run `make setup`")
-    port = _free_port()
+    port = free_port()
     url = f"http://127.0.0.1:{port}"
     with TemporaryFile() as log:
         started = [found, "serve", "--bundle", str(bundle), "--tag", tag, "auth=none", f"port={port}"]
@@ -79,7 +79,8 @@ def serving(bundle: Path, tag: str) -> Iterator[Service]:
             process.wait(timeout=PATIENCE_S)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of this machine that nobody listens on now."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]

@@ -21,6 +21,7 @@ import pyarrow as pa
 from sqlalchemy import Connection, Engine, create_engine, make_url, text
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
+from credit_contract.decision import GOLDEN_CHECK
 from credit_contract.schema import FeatureSchema
 from drift_monitor.errors import JournalError, SettingsError
 from drift_monitor.history import DEFAULTED, History, database, quoted
@@ -32,7 +33,7 @@ DECISIONS = """
     FROM decisions d
     LEFT JOIN applicants a ON a.decision_id = d.id AND d.decided_at >= :since
     LEFT JOIN monitoring_attributes m ON m.decision_id = d.id AND d.decided_at >= :since
-    WHERE d.decided_at >= :vintages_since AND d.caller <> 'golden-check'
+    WHERE d.decided_at >= :vintages_since AND d.caller <> :golden_check
 """
 OUTCOMES = "SELECT decision_id, outcome, CAST(recorded_at AS TEXT) FROM outcomes"
 DECISION_CHUNK = pa.schema(
@@ -120,7 +121,7 @@ def _copy_decisions(
         f" applicant IS NULL, {names} FROM (SELECT *, from_json(applicant, $sent) AS sent,"
         " from_json(attributes, $apart) AS apart FROM chunk)"
     )
-    for chunk in _chunks(source, DECISIONS, values, DECISION_CHUNK):
+    for chunk in _chunks(source, DECISIONS, {**values, "golden_check": GOLDEN_CHECK}, DECISION_CHUNK):
         copy.register("chunk", chunk)
         copy.execute(insert, {"sent": sent, "apart": apart})
 

@@ -93,12 +93,11 @@ class Results:
         parts = [model.pd(applicants[at : at + AT_ONCE]) for at in range(0, len(applicants), AT_ONCE)]
         pd = np.concatenate(parts)
         decisions = policy.decisions(pd).astype(np.int8)
-        borders = [band.pd_below for band in policy.bands[:-1]]
         columns = {
             "pd": pd,
             "score": policy.scores(pd).astype(np.int16),
             "decision": decisions,
-            "band": np.searchsorted(borders, pd, side="right").astype(np.int8),
+            "band": policy.band_places(pd),
         }
         self._connection.register("more", columns)
         self._connection.execute("insert into scored select * from more")

@@ -71,8 +71,7 @@ class Metrics:
 
     def shadow_dropped(self, reason: str, applicants: int) -> None:
         """Applicants that the challenger did not score, or whose scores were not recorded."""
-        for _ in range(applicants):
-            self._shadow_dropped.count(reason)
+        self._shadow_dropped.count(reason, times=applicants)
 
     def serves(self, tag: str, model: str, dataset: str, version: str, policy: str) -> None:
         """Another bundle answers from now on."""

@@ -33,12 +33,11 @@ def score(model: ServedModel, applicants: Encoded) -> Scores:
     if len(pd) == 1:  # numpy's fixed cost is ten times the work for one
         one = float(pd[0])
         return Scores([one], [policy.score(one)], [policy.decide(one)], [policy.band(one)])
-    borders = [band.pd_below for band in policy.bands[:-1]]
     names = np.array([band.name for band in policy.bands], dtype=object)
     exact = pd.astype(np.float64)
     return Scores(
         pd=exact.tolist(),
         score=policy.scores(exact).tolist(),
         decision=NAMED[policy.decisions(exact)].tolist(),
-        band=names[np.searchsorted(borders, exact, side="right")].tolist(),
+        band=names[policy.band_places(exact)].tolist(),
     )

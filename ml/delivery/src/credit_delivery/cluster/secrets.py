@@ -9,9 +9,10 @@ import hashlib
 import secrets as random
 from collections.abc import Mapping
 
+from credit_contract.decision import GOLDEN_CHECK
 from credit_delivery.cluster.kubectl import Object, apply, items
 
-ROLES = {"golden-check": "score", "client": "score+outcomes+admin"}
+ROLES = {GOLDEN_CHECK: "score", "client": "score+outcomes+admin"}
 
 
 def provide(namespace: str) -> None:
