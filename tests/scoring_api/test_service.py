@@ -159,12 +159,12 @@ def test_on_sighup_the_named_bundle_is_served_without_a_failed_request(bundle: B
 
 def test_no_value_of_an_applicant_is_logged(bundle: Bundle) -> None:
     process, client = start(bundle.path, "log_level=debug")
-    marks = {"income": 48151.6234, "housing": "castle-in-the-air"}
+    marks = {"income": 777.125, "housing": "castle-in-the-air"}
     with client:
         client.post("/v1/score", json={**GOOD, "income": marks["income"]})
         client.post("/v1/score", json={**GOOD, **marks})
-        client.post("/v1/score", content=b'{"income": 48151.6234, castle', headers={"content-type": "application/json"})
-        client.post("/predict", files={"file": ("castle.csv", b"income\n48151.6234,castle\n")})
+        client.post("/v1/score", content=b'{"income": 777.125, castle', headers={"content-type": "application/json"})
+        client.post("/predict", files={"file": ("castle.csv", b"income\n777.125,castle\n")})
     process.send_signal(signal.SIGTERM)
     _, log = process.communicate(timeout=20)
     assert [json.loads(line)["code"] for line in log.splitlines() if "refused" in line] == [
@@ -172,7 +172,7 @@ def test_no_value_of_an_applicant_is_logged(bundle: Bundle) -> None:
         "malformed_body",
         "invalid_request",
     ]
-    assert "48151" not in log
+    assert "777.125" not in log
     assert "castle" not in log
 
 

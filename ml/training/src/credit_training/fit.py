@@ -26,7 +26,8 @@ from credit_training.portfolio import Portfolio
 from credit_training.scorer import Scorer, new_network, save_scorer
 from credit_training.split import folds
 from credit_training.student import fit_students
-from credit_training.teacher import Growth, fit_teachers, unseen
+from credit_training.teacher import Growth, fit_teachers
+from credit_training.unseen import UnseenOutcomes
 
 THREADS = 1
 """The products are small: a second thread saves little alone, and costs much where another process wants the core."""
@@ -72,21 +73,21 @@ def fit_network(
     schema = portfolio.schema
     plan = plan_features(schema, steps)
     features = fit_features(plan, [f.name for f in schema.number_fields], portfolio.encoded.numbers, recipe.bins)
-    fold = folds(portfolio, recipe.folds, seed)
+    outcomes = UnseenOutcomes(portfolio, folds(portfolio, recipe.folds, seed))
     pupils = Shape(hidden=recipe.teacher_hidden, embedding=recipe.embedding)
     networks = new_network(schema, features, pupils, recipe.dropout, recipe.folds)
     growth = Growth(recipe.teacher_trees, recipe.teacher_leaves)
-    teachers = fit_teachers(features, portfolio, fold, growth, networks, _teacher_knobs(recipe), seed)
+    teachers = fit_teachers(features, portfolio, outcomes, growth, networks, _teacher_knobs(recipe), seed)
     networks = new_network(schema, features, recipe, 0.0, recipe.folds + 1)
-    students = fit_students(teachers, portfolio, networks, _knobs(recipe), recipe.imagined, seed, progress)
-    honest = unseen(students.logits(teachers, portfolio.encoded), fold)
+    students = fit_students(teachers, portfolio, networks, outcomes, _knobs(recipe), recipe.imagined, seed, progress)
+    honest = outcomes.of(students.logits(teachers, portfolio.encoded))
     calibration = fit_calibration(honest, portfolio.target, portfolio.weight)
     served = students.served(new_network(schema, features, recipe, 0.0, None))
     return FittedNetwork(Scorer(features, served, calibration).eval(), recipe, tuple(steps))
 
 
 def _knobs(recipe: NetworkRecipe) -> Descent:
-    return Descent(recipe.epochs, recipe.epochs, recipe.batch, recipe.learning_rate, recipe.weight_decay)
+    return Descent(recipe.epochs, recipe.patience, recipe.batch, recipe.learning_rate, recipe.weight_decay)
 
 
 def _teacher_knobs(recipe: NetworkRecipe) -> Descent:

@@ -1,7 +1,8 @@
 """The small network that is served: it learns what the teachers say, of real applicants and of imagined ones.
 
 Distillation (Bucila, Caruana and Niculescu-Mizil 2006): teachers can be asked about anybody, so the student sees
-more applicants than there are outcomes, and need not be as large as they are. Does not see outcomes.
+more applicants than there are outcomes, and need not be as large as they are. It learns no outcome; outcomes that
+its teacher had not seen only say when to stop.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from credit_contract.applicant import Encoded
 from credit_training.descent import Descent, Lesson, Progress, descend, member_logits
 from credit_training.network import Network
 from credit_training.portfolio import Portfolio
-from credit_training.teacher import Floats, Teachers, inputs
+from credit_training.teacher import Teachers, inputs
+from credit_training.unseen import Floats, UnseenOutcomes
 
 SWAPPED = 0.1
 """Share of an imagined applicant's fields that come from somebody else."""
@@ -48,12 +50,16 @@ def fit_students(
     teachers: Teachers,
     portfolio: Portfolio,
     networks: Network,
+    outcomes: UnseenOutcomes,
     knobs: Descent,
     imagined: int,
     seed: int,
     progress: Progress | None,
 ) -> Students:
-    """Train untrained `networks`, one member more than teachers, on all applicants and `imagined` more."""
+    """Train untrained `networks`, one member more than teachers, on all applicants and `imagined` more.
+
+    They stop together, where the students of single teachers have the lowest log-loss of unseen outcomes.
+    """
     rows = np.concatenate([np.arange(len(portfolio)), np.arange(imagined) % len(portfolio)])
     encoded = imagine(portfolio.encoded, rows, len(portfolio), np.random.default_rng(seed))
     said = teachers.logits(encoded)
@@ -61,7 +67,12 @@ def fit_students(
     weight = portfolio.weight[rows] / portfolio.weight.mean()
     components, codes = inputs(teachers.features, encoded)
     lesson = Lesson(components, codes, _float32(goal), _float32(weight[None]))
-    descend(networks, lesson, knobs, torch.Generator().manual_seed(seed), progress=progress)
+    real = len(portfolio)
+
+    def judge(candidate: Network) -> float:
+        return outcomes.log_loss(member_logits(candidate, components[:real], codes[:real]).numpy().astype(np.float64))
+
+    descend(networks, lesson, knobs, torch.Generator().manual_seed(seed), judge, progress)
     return Students(networks)
 
 

@@ -19,8 +19,8 @@ from credit_training.descent import Descent, Lesson, descend, member_logits
 from credit_training.feature_graph import FeatureGraph
 from credit_training.network import Network
 from credit_training.portfolio import Portfolio
+from credit_training.unseen import Floats, UnseenOutcomes
 
-Floats = npt.NDArray[np.float64]
 TRUST = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Weights of the trees that are tried; the one with the lowest log-loss on unseen folds is kept."""
 
@@ -64,13 +64,14 @@ def inputs(features: FeatureGraph, encoded: Encoded) -> tuple[Tensor, Tensor]:
 def fit_teachers(
     features: FeatureGraph,
     portfolio: Portfolio,
-    fold: npt.NDArray[np.int64],
+    outcomes: UnseenOutcomes,
     growth: Growth,
     networks: Network,
     knobs: Descent,
     seed: int,
 ) -> Teachers:
-    """Teachers by `fold` [n]; `networks`, one untrained member per fold, stop early by log-loss on their folds."""
+    """Teachers by fold; `networks`, one untrained member per fold, stop early by log-loss on their folds."""
+    fold = outcomes.fold
     count = int(fold.max()) + 1
     trees = [_fit_trees(features, portfolio, fold != number, growth, seed + number) for number in range(count)]
     components, codes = inputs(features, portfolio.encoded)
@@ -78,22 +79,13 @@ def fit_teachers(
     learns = np.stack([fold != number for number in range(len(trees))])
     lesson = Lesson(components, codes, _float32(portfolio.target[None]), _float32(learns * weight))
 
-    def honest_loss(logits: Floats) -> float:
-        honest = unseen(logits, fold)
-        return float(np.average(np.logaddexp(0.0, honest) - portfolio.target * honest, weights=weight))
-
     def judge(candidate: Network) -> float:
-        return honest_loss(member_logits(candidate, components, codes).numpy().astype(np.float64))
+        return outcomes.log_loss(member_logits(candidate, components, codes).numpy().astype(np.float64))
 
     descend(networks, lesson, knobs, torch.Generator().manual_seed(seed), judge)
     by_trees, by_networks = Teachers(features, tuple(trees), networks).opinions(portfolio.encoded)
-    trust = min(TRUST, key=lambda share: honest_loss(share * by_trees + (1.0 - share) * by_networks))
+    trust = min(TRUST, key=lambda share: outcomes.log_loss(share * by_trees + (1.0 - share) * by_networks))
     return Teachers(features, tuple(trees), networks, trust)
-
-
-def unseen(logits: Floats, fold: npt.NDArray[np.int64]) -> Floats:
-    """Of logits [folds or more, n] those [n] of the member that did not learn from the row's outcome."""
-    return logits[fold, np.arange(len(fold))]
 
 
 def _fit_trees(
