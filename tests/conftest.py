@@ -1,12 +1,26 @@
-"""What several areas share, a browser and a database server, and how tests are dealt to workers.
+"""What several areas share: a browser, a database server, a guard against outside connections, the dealing to workers.
 
-By file, so that what a module shares is made once; the slowest files first.
+Dealt by file, so that what a module shares is made once; the slowest files first.
 """
 
 import os
+import runpy
 import shutil
+import sys
+import tempfile
+from pathlib import Path
 
 import pytest
+
+OFFLINE = Path(__file__).with_name("offline")
+NOTES = tempfile.NamedTemporaryFile(prefix="refused-connections-", mode="w+")  # noqa: SIM115 - until the process ends
+os.environ["TESTS_REFUSED_CONNECTIONS"] = NOTES.name
+if str(OFFLINE) not in sys.path:  # else Python began with it, as a worker does
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(OFFLINE), os.environ.get("PYTHONPATH")]))
+    runpy.run_path(str(OFFLINE / "sitecustomize.py"))
+
+HERE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1"
+"""For the browser, as `offline` is for Python."""
 
 SLOWEST = ("tests/training/test_run.py", "tests/drift_monitor/", "tests/scoring_api/")
 
@@ -17,6 +31,15 @@ def pytest_collection_modifyitems(items):
     )
 
 
+@pytest.fixture(autouse=True)
+def _only_this_machine():
+    yield
+    if Path(NOTES.name).stat().st_size:
+        said = Path(NOTES.name).read_text().strip()
+        NOTES.truncate(0)
+        pytest.fail(said)
+
+
 @pytest.fixture(scope="module")
 def chromium():
     path = shutil.which("chromium") or shutil.which("google-chrome")
@@ -25,7 +48,9 @@ def chromium():
     from playwright.sync_api import sync_playwright  # not there where the infrastructure is tested
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-dev-shm-usage"])
+        browser = playwright.chromium.launch(
+            executable_path=path, args=["--no-sandbox", "--disable-dev-shm-usage", HERE]
+        )
         yield browser
         browser.close()
 
