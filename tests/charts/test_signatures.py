@@ -8,16 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
-from credit_delivery import programs
-
-from .rendering import ROOT, admission, containers, pod_template, run, workloads
+from .rendering import ROOT, admission, containers, pod_template, program, run, workloads
 from .signing import Authority, Registry
 
 REPOSITORY = "https://github.com/example/credit-platform"
-needs_tester = pytest.mark.skipif(
-    programs.find("policy-tester") is None,
-    reason="policy-tester is missing: build cmd/tester of github.com/sigstore/policy-controller",
-)
 
 
 def policy(*settings: str) -> Any:
@@ -96,23 +90,20 @@ def judged(registry: Registry, image: str, folder: Path) -> str:
         f"--trustroot={folder}/trust.yaml",
         f"--image={registry.address}/scoring-api@{image}",
     )
-    result = run(str(programs.find("policy-tester")), *given)
+    result = run(program("policy-tester"), *given)
     return "" if result.returncode == 0 else result.stdout + result.stderr
 
 
-@needs_tester
 def test_what_our_workflow_signed_comes_in(registry: Registry, tmp_path: Path) -> None:
     image = registry.image("one")
     registry.sign(image, AUTHORITY, OURS)
     assert judged(registry, image, tmp_path) == ""
 
 
-@needs_tester
 def test_an_unsigned_image_is_refused(registry: Registry, tmp_path: Path) -> None:
     assert "no signatures found" in judged(registry, registry.image("one"), tmp_path)
 
 
-@needs_tester
 @pytest.mark.parametrize(
     "workflow",
     [
@@ -127,14 +118,12 @@ def test_another_workflows_signature_is_refused(registry: Registry, tmp_path: Pa
     assert "none of the expected identities matched" in judged(registry, image, tmp_path)
 
 
-@needs_tester
 def test_another_authoritys_word_is_refused(registry: Registry, tmp_path: Path) -> None:
     image = registry.image("one")
     registry.sign(image, Authority(), OURS)
     assert "certificate signed by unknown authority" in judged(registry, image, tmp_path)
 
 
-@needs_tester
 def test_another_images_signature_is_refused(registry: Registry, tmp_path: Path) -> None:
     image = registry.image("one")
     registry.sign(image, AUTHORITY, OURS, signed=registry.image("two"))

@@ -1,0 +1,57 @@
+from pathlib import Path
+
+import pytest
+
+from credit_delivery import tools
+from credit_delivery.errors import ToolsMissingError
+
+GO = """\
+#!/bin/sh
+# Go, as far as it is asked here: what is to be built becomes a file, a module that replaces its parts is refused.
+case "$1 $2" in
+"install "*policy-controller*) exit 1 ;;
+"install "*) name=${2%@*} && touch "$GOBIN/${name##*/}" && chmod +x "$GOBIN/${name##*/}" ;;
+"mod download") printf '{"Dir": "%s", "Version": "%s"}' "$SOURCE" "${4#*@}" ;;
+"build -C") cd "$3" && test -d "$6" && touch "$5" && chmod +x "$5" ;;
+esac
+"""
+
+
+@pytest.fixture
+def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A machine with Go and what no module brings, and nothing else."""
+    path, source = tmp_path / "bin", tmp_path / "source"
+    (source / "cmd/tester").mkdir(parents=True)
+    path.mkdir()
+    for name in ("go", *(tool.name for tool in tools.TOOLS.values() if not tool.module)):
+        (path / name).write_text(GO if name == "go" else "")
+        (path / name).chmod(0o755)
+    for name in ("sh", "touch", "chmod"):
+        (path / name).symlink_to(f"/bin/{name}")
+    (tmp_path / "var/tools").mkdir(parents=True)
+    monkeypatch.setenv("PATH", str(path))
+    monkeypatch.setenv("SOURCE", str(source))
+    monkeypatch.chdir(tmp_path)
+    return path
+
+
+@pytest.mark.usefixtures("bare")
+def test_every_program_that_go_can_build_is_built_into_var() -> None:
+    lines = tools.install()
+    assert [line.split()[0] for line in lines] == list(tools.TOOLS)
+    made = {path.name for path in Path("var/tools").iterdir()}
+    assert made == {tool.name for tool in tools.TOOLS.values() if tool.module}
+
+
+def test_what_cannot_be_had_is_named_with_where_it_is(bare: Path) -> None:
+    (bare / "go").unlink()
+    (bare / "docker").unlink()
+    with pytest.raises(ToolsMissingError) as refused:
+        tools.install()
+    said = str(refused.value).splitlines()
+    assert "docker is missing: see https://docs.docker.com/engine/install/" in said
+    assert "helm is missing: `make tools` (needs Go), or see https://helm.sh/docs/intro/install/" in said
+
+
+def test_every_module_is_pinned() -> None:
+    assert [tool.name for tool in tools.TOOLS.values() if tool.module and "@v" not in tool.module] == []
