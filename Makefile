@@ -14,7 +14,7 @@ KIND = $(if $(shell docker ps --quiet --filter name=^credit-control-plane$$ 2>/d
 export DO_NOT_TRACK := 1
 export ORT_DISABLE_TELEMETRY := 1
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-infra lock demo test test-images test-infra check format data explore train cards mlflow serve bench pictures video tools images run-image up push load drift status down release promote confirm rollback freeze e2e e2e-full rehearse replay sbom licences scan manifests release-files publish-models sign provision docs-infra preview clean
+.PHONY: help setup setup-infra lock demo test test-images test-infra check check-workflows format data explore train cards mlflow serve bench pictures video tools images run-image up push load drift status down release promote confirm rollback freeze e2e e2e-full rehearse replay sbom licences scan manifests release-files publish-models sign provision docs-infra preview clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -48,10 +48,15 @@ test-images: setup ## the services' images and compose.yaml, by Docker
 test-infra: setup-infra ## the Pulumi program of every stack under mocks
 	$(INFRA)/pytest -q -c infra/pulumi/pyproject.toml tests/infra
 
-check: setup setup-infra ## format, lint, generated chart files, types, import contracts
+check: setup setup-infra check-workflows ## format, lint, generated chart files, types, import contracts, workflows
 	$(BIN)/ruff format --check . && $(BIN)/ruff check --output-format concise . && $(BIN)/credit-release charts --check
-	$(BIN)/mypy $(PACKAGES:=/src) && $(BIN)/lint-imports && $(BIN)/zizmor --offline --quiet .github
+	$(BIN)/mypy $(PACKAGES:=/src) && $(BIN)/lint-imports
 	cd infra/pulumi && ../../$(BIN)/mypy --python-executable ../../$(INFRA)/python --config-file ../../pyproject.toml credit_infra __main__.py
+
+check-workflows: setup ## .github by zizmor and actionlint
+	$(BIN)/zizmor --offline --quiet .github
+	@export PATH="$$PATH:$(CURDIR)/var/tools"; if command -v actionlint >/dev/null; then actionlint -no-color; else \
+		echo "workflows are half checked: actionlint is missing, see make tools" >&2; test -z "$$CI"; fi
 
 format: setup ## rewrite what check would refuse
 	$(BIN)/credit-release charts && $(BIN)/ruff format . && $(BIN)/ruff check --fix .

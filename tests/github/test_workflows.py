@@ -8,6 +8,7 @@ import yaml
 from credit_delivery import confirmation, programs, promotion
 from credit_delivery.cluster import images
 from credit_delivery.environments import ENVIRONMENTS, image_file, model_file
+from credit_delivery.errors import CommandFailedError
 
 from .workflows import FILES, GITHUB, ROOT, WORKFLOWS, Object, jobs, matches, read, steps
 
@@ -184,11 +185,19 @@ def test_the_cli_of_pulumi_is_the_version_of_its_library() -> None:
     assert used == {library}
 
 
-def test_actionlint_finds_nothing() -> None:
-    path = programs.find("actionlint")
-    if path is None:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)("actionlint is missing: `make tools`")
-    assert programs.run([path, "-no-color"], folder=ROOT) == ""
+@pytest.mark.parametrize("linter", ["actionlint", "zizmor"])
+def test_make_check_ends_with_what_a_linter_of_workflows_says(tmp_path: Path, linter: str) -> None:
+    tools = {"actionlint": tmp_path, "zizmor": tmp_path / ".venv/bin"}
+    for name, folder in tools.items():
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(f"#!/bin/sh\nexit {int(name == linter)}\n")
+        (folder / name).chmod(0o755)
+    given = ["BIN=.venv/bin", "--file", str(ROOT / "Makefile"), "--assume-old", ".venv/ready", "check-workflows"]
+    with pytest.raises(CommandFailedError):
+        programs.run(
+            ["make", *given], environment={"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}, folder=tmp_path
+        )
+    assert "check-workflows" in re.findall(r"^check:.*", (ROOT / "Makefile").read_text(), re.MULTILINE)[0]
 
 
 @pytest.mark.parametrize(
