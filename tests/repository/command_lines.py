@@ -89,29 +89,17 @@ def _made(given: list[str]) -> str:
         return f"the Makefile has no target {strangers}"
     if deaf := told - {name for target in targets for name in variables(target)}:
         return f"make {' '.join(targets)} does not read {sorted(deaf)}"
-    filled = [
-        f"{name}={SAMPLES.get(value, value)}"
-        for name, _, value in (word.partition("=") for word in given)
-        if name in told
-    ]
-    if given == targets:
-        return ""
+    return "" if given == targets else "; ".join(filter(None, map(fault, calls(given))))
+
+
+def calls(given: list[str]) -> list[str]:
+    """Our programs' command lines that `make` with these arguments would run."""
+    filled = [f"{name}{equals}{SAMPLES.get(value, value)}" for name, equals, value in (w.partition("=") for w in given)]
     recipe = subprocess.run(
-        ["make", "--dry-run", "--no-print-directory", *targets, *filled],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
+        ["make", "--dry-run", "--no-print-directory", *filled], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout.replace("\\\n", " ")
-    return "; ".join(filter(None, (fault(part) for part in _programs(recipe))))
-
-
-def _programs(recipe: str) -> Iterator[str]:
-    """The calls of our programs in what make would run."""
-    for line in recipe.splitlines():
-        for part in line.split(" && "):
-            if re.match(r"\.venv/bin/(?:python -m credit|" + "|".join(PARSERS) + ")", part):
-                yield part
+    ours = re.compile(r"\.venv/bin/(?:python -m credit|" + "|".join(PARSERS) + ")")
+    return [part for line in recipe.splitlines() for part in line.split(" && ") if ours.match(part)]
 
 
 def variables(target: str) -> set[str]:
