@@ -166,10 +166,16 @@ def test_infinity_cannot_come_in_binary(client: httpx.Client) -> None:
 
 def test_a_header_length_that_lies_is_refused(client: httpx.Client) -> None:
     content, headers = binary([GOOD])
-    for lie in ("1000000", "7", "-1", "x"):
+    for lie in ("1000000", "7", "-1", "x", "9" * 5_000):
         answer = client.post(INFER, content=content, headers={**headers, "inference-header-content-length": lie})
         assert answer.status_code in (400, 422)
     assert client.post(INFER, content=content + b"1234", headers=headers).status_code == 422
+
+
+@pytest.mark.parametrize(("told", "status"), [(None, 200), ("Application/JSON", 200), ("text/plain", 415)])
+def test_tensors_of_another_type_are_refused(client: httpx.Client, told: str | None, status: int) -> None:
+    headers = {} if told is None else {"content-type": told}
+    assert client.post(INFER, content=json.dumps(request([GOOD])), headers=headers).status_code == status
 
 
 def test_metadata_names_the_tensors(client: httpx.Client, bundle: Bundle) -> None:

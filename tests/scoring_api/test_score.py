@@ -83,6 +83,7 @@ def test_a_question_that_is_none_is_a_problem_that_does_not_repeat_it(client: ht
         ({**GOOD, "monitoring_attributes": {"income": 3}}, "/monitoring_attributes/income", "unknown_field"),
         ([GOOD, {**GOOD, "income": -1}], "/1/income", "range"),
         ([GOOD, 3], "/1", "type"),
+        (3, "", "type"),
     ],
 )
 def test_a_wrong_field_is_a_problem_with_its_path(client: httpx.Client, person: Any, path: str, code: str) -> None:
@@ -105,6 +106,8 @@ def test_a_wrong_field_is_a_problem_with_its_path(client: httpx.Client, person: 
         (b"[]", "application/json", 422, "invalid_request"),
         (b"{}", "text/plain", 415, "unsupported_media_type"),
         (b"{}", "", 415, "unsupported_media_type"),
+        (b"{}", "application/jsonx", 415, "unsupported_media_type"),
+        (b"[]", "Application/JSON; charset=utf-8", 422, "invalid_request"),
         (b"[" + b" " * 5_000_000 + b"]", "application/json", 413, "body_too_large"),
         (json.dumps([GOOD] * 1001).encode(), "application/json", 413, "too_many_applicants"),
     ],

@@ -28,6 +28,7 @@ from scoring_api.errors import (
     UnsupportedMediaTypeError,
 )
 from scoring_api.logs import log, refused
+from scoring_api.media import is_json
 from scoring_api.metrics import Metrics
 from scoring_api.reply import JSON, Headers, Reply, refusal
 from scoring_api.service import Ask, ScoringService
@@ -93,7 +94,7 @@ class Edge:
     async def _scored(self, headers: Headers, body: bytes, complete: bool, query: bytes, ask: Ask) -> Reply:
         self._admit()
         ask.caller = self._access.caller(headers.get(access.HEADER), "score").name
-        if not headers.get(b"content-type", b"").startswith(b"application/json"):
+        if not is_json(headers.get(b"content-type", b"")):
             raise UnsupportedMediaTypeError("send application/json; files go to /predict")
         if not complete:
             raise _too_large(self.max_body_bytes)

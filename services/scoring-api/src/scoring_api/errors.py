@@ -2,7 +2,7 @@
 
 ServiceError
 ├── SettingsError               the service cannot be configured as asked (never over HTTP)
-├── MalformedRequestError     400  not HTTP
+├── MalformedRequestError       400  not HTTP
 ├── MalformedBodyError          400  not JSON, not UTF-8, not CSV, too deep
 ├── InvalidApplicantError       422  applicants that the schema refuses, field by field
 ├── InvalidRequestError         422  something else in the request that cannot be served
@@ -10,12 +10,13 @@ ServiceError
 ├── ForbiddenError              403  a key without the role
 ├── NotFoundError               404
 ├── MethodNotAllowedError       405
-├── SlowBodyError               408  the body did not arrive in time
+├── SlowRequestError            408  it did not arrive whole in time
 ├── ConflictError               409  the same Idempotency-Key is being answered at this moment
 ├── BodyTooLargeError           413
 ├── TooManyApplicantsError      413
 ├── UnsupportedMediaTypeError   415
 ├── RateLimitedError            429
+├── HeadTooLargeError           431
 ├── InternalError               500  ours; says nothing of the inside
 └── UnavailableError            503
     ├── NotReadyError           no verified model, or stopping
@@ -74,10 +75,10 @@ class InvalidApplicantError(ServiceError):
     status = HTTPStatus.UNPROCESSABLE_ENTITY
 
     def __init__(self, problems: Sequence[Problem], *, listed: bool) -> None:
-        first = f"{problems[0].field}: {problems[0].code}, expected {problems[0].expected}"
-        where = f"applicant {problems[0].row}, " if listed else ""
+        first = problems[0]
+        where = ", ".join(filter(None, [f"applicant {first.row}" if listed else "", first.field])) or "the body"
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-        super().__init__(f"{where}{first}{more}")
+        super().__init__(f"{where}: {first.code}, expected {first.expected}{more}")
         self.problems = problems
         self.listed = listed
 

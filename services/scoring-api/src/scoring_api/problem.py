@@ -24,7 +24,7 @@ def document(error: ServiceError, request_id: str) -> dict[str, Any]:
     if isinstance(error, InvalidApplicantError):
         members["problems"] = [
             {
-                "path": f"/{problem.row}/{problem.field}".rstrip("/") if error.listed else f"/{problem.field}",
+                "path": "/".join(["", *([str(problem.row)] if error.listed else []), *filter(None, [problem.field])]),
                 "code": problem.code,
                 "expected": problem.expected,
             }

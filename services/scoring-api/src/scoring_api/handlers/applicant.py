@@ -6,6 +6,7 @@ from fastapi import Request
 
 from scoring_api.batch import Batch
 from scoring_api.errors import InvalidRequestError, UnsupportedMediaTypeError
+from scoring_api.media import JSON, media_type
 from scoring_api.serving import Serving
 
 
@@ -16,8 +17,8 @@ async def one_applicant(request: Request, serving: Serving) -> Batch:
         UnsupportedMediaTypeError: not JSON.
         MalformedBodyError, InvalidApplicantError, InvalidRequestError: as the reader says, and for a list.
     """
-    if not request.headers.get("content-type", "").startswith("application/json"):
-        raise UnsupportedMediaTypeError("send application/json")
+    if media_type(request.headers.get("content-type", "")) != JSON:
+        raise UnsupportedMediaTypeError(f"send {JSON}")
     batch = serving.reader.read(await request.body())
     if batch.form != "one":
         raise InvalidRequestError("send one applicant; lists go to /v1/score")

@@ -6,6 +6,7 @@ dataset's, its version the model digest or the tag.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import orjson
@@ -13,14 +14,17 @@ from fastapi import APIRouter, Request, Response
 
 from scoring_api import openapi, tensors
 from scoring_api.arrays import read_arrays
-from scoring_api.errors import InvalidRequestError, NotFoundError, NotReadyError
+from scoring_api.errors import InvalidRequestError, NotFoundError, NotReadyError, UnsupportedMediaTypeError
 from scoring_api.handlers.context import Question, Service
+from scoring_api.media import JSON, TENSORS, media_type
 from scoring_api.service import ScoringService
 from scoring_api.serving import Serving
 
 router = APIRouter(prefix="/v2", tags=["open inference protocol"])
 
 HEADER_LENGTH = "inference-header-content-length"
+# More digits than any body has are more than Python reads as a number.
+NUMBER = re.compile("[0-9]{1,18}")
 OUTPUTS = {"pd": "FP32", "score": "INT64", "decision": "BYTES", "band": "BYTES", "reasons": "BYTES", "id": "BYTES"}
 TENSOR = {
     "type": "object",
@@ -100,6 +104,9 @@ async def infer(
     request: Request, service: Service, question: Question, name: str, version: str | None = None
 ) -> Response:
     serving = _named(service, name, version)
+    # Triton's own client names no type.
+    if media_type(request.headers.get("content-type", JSON)) not in (JSON, TENSORS):
+        raise UnsupportedMediaTypeError(f"send {JSON} or {TENSORS}")
     wanted, arrays = tensors.decode(await request.body(), _header_length(request))
     bundle = serving.model.bundle
     batch = read_arrays(bundle.schema, arrays, service.max_applicants)
@@ -110,8 +117,8 @@ async def infer(
     outputs = {column: (datatype, columns[column]) for column, datatype in OUTPUTS.items()}
     content, json_length = tensors.encode(wanted, head, outputs)
     if json_length is None:
-        return Response(content, media_type="application/json")
-    return Response(content, media_type="application/octet-stream", headers={HEADER_LENGTH: str(json_length)})
+        return Response(content, media_type=JSON)
+    return Response(content, media_type=TENSORS, headers={HEADER_LENGTH: str(json_length)})
 
 
 def _named(service: ScoringService, name: str, version: str | None) -> Serving:
@@ -128,6 +135,6 @@ def _header_length(request: Request) -> int | None:
     told = request.headers.get(HEADER_LENGTH)
     if told is None:
         return None
-    if not (told.isascii() and told.isdigit()):
+    if not NUMBER.fullmatch(told):
         raise InvalidRequestError(f"{HEADER_LENGTH}: must be a number of bytes")
     return int(told)

@@ -13,8 +13,9 @@ from fastapi import APIRouter, Depends, Request
 from scoring_api import openapi
 from scoring_api.errors import InvalidRequestError, MalformedBodyError
 from scoring_api.handlers.context import Service, requires
-from scoring_api.handlers.upload import CSV, Upload, received
+from scoring_api.handlers.upload import Upload, received
 from scoring_api.journal.outcomes import parse_outcomes
+from scoring_api.media import CSV
 
 router = APIRouter(tags=["journal"])
 

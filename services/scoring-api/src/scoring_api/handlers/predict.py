@@ -12,7 +12,8 @@ from scoring_api import openapi, table
 from scoring_api.answer import Answer
 from scoring_api.batch import Rows
 from scoring_api.handlers.context import Question, Service
-from scoring_api.handlers.upload import CSV, PARQUET, Upload, received
+from scoring_api.handlers.upload import Upload, received
+from scoring_api.media import CSV, JSON, PARQUET
 
 router = APIRouter(tags=["scoring"])
 
@@ -21,7 +22,7 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "JSON for JSON, CSV for CSV, Parquet for Parquet",
         "content": {
-            "application/json": {"schema": openapi.ANSWER},
+            JSON: {"schema": openapi.ANSWER},
             CSV: {"schema": {"type": "string"}},
             PARQUET: BINARY,
         },
@@ -42,7 +43,7 @@ BODY["content"][PARQUET] = BINARY
 )
 async def predict(request: Request, service: Service, question: Question) -> Response:
     upload = await received(request, CSV, PARQUET)
-    if upload.media_type == "application/json":
+    if upload.media_type == JSON:
         return Response(await service.score(upload.content, question), media_type=upload.media_type)
     answer = await service.answer_table(lambda schema, limit: _read(upload, schema, limit), question)
     suffix = "csv" if upload.media_type == CSV else "parquet"

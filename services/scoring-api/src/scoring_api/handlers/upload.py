@@ -9,9 +9,8 @@ from fastapi import Request
 from starlette.datastructures import UploadFile
 
 from scoring_api.errors import InvalidRequestError, UnsupportedMediaTypeError
+from scoring_api.media import CSV, FORM, JSON, PARQUET, media_type
 
-CSV = "text/csv"
-PARQUET = "application/vnd.apache.parquet"
 SUFFIXES = {".csv": CSV, ".parquet": PARQUET}
 
 
@@ -29,11 +28,11 @@ async def received(request: Request, *files: str) -> Upload:
     Raises:
         UnsupportedMediaTypeError, InvalidRequestError: a type or a form that is not read.
     """
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    read = ("application/json", *files)
-    if media_type in read:
-        return Upload(media_type, await request.body(), "applicants")
-    if media_type != "multipart/form-data":
+    came = media_type(request.headers.get("content-type", ""))
+    read = (JSON, *files)
+    if came in read:
+        return Upload(came, await request.body(), "applicants")
+    if came != FORM:
         raise UnsupportedMediaTypeError(f"send {', '.join(read)} or a form with a file")
     async with request.form(max_files=1, max_fields=1) as form:
         file = form.get("file")
