@@ -136,8 +136,9 @@ def test_on_sighup_the_named_bundle_is_served_without_a_failed_request(bundle: B
     process, client = start(None, "--settings", str(file))
     assert process.stderr
 
-    def reload(path: Path, tag: str, said: str) -> dict[str, object]:
-        file.write_text(f"bundle: {path}\ntag: {tag}\n")
+    def reload(path: Path, tag: str, said: str, challenger: Path | None = None) -> dict[str, object]:
+        shadow = f"shadow: {{bundle: {challenger}}}\n" if challenger else ""
+        file.write_text(f"bundle: {path}\ntag: {tag}\n{shadow}")
         process.send_signal(signal.SIGHUP)
         while said not in next(iter(process.stderr or ())):
             assert client.post("/v1/score", json=GOOD).status_code == 200
@@ -152,6 +153,11 @@ def test_on_sighup_the_named_bundle_is_served_without_a_failed_request(bundle: B
             assert (told["model_tag"], told["model_digest"]) == ("toy-2", stricter.digest)
             told = reload(tmp_path / "nowhere", "toy-4", "settings refused")
             assert told["model_tag"] == "toy-2"
+            reload(stricter.path, "toy-5", "bundle loaded", bundle.path)
+            told = reload(stricter.path, "toy-6", "model.onnx of the challenger", damaged)
+            assert (told["model_tag"], client.get("/model").json()["challenger_digest"]) == ("toy-5", bundle.digest)
+            reload(stricter.path, "toy-7", "bundle loaded")
+            assert client.get("/model").json()["challenger_digest"] is None
             assert client.get("/ready").status_code == 200
     finally:
         process.kill()

@@ -62,7 +62,7 @@ def create_app(settings: Settings, environment: Mapping[str, str] = os.environ) 
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        service.load(settings.bundle, settings.tag)
+        service.load(settings.bundle, settings.tag, settings.shadow.bundle)
         gc.collect()
         gc.freeze()  # a hundred thousand objects that never die need not be looked at again while requests wait
         await journal.open()

@@ -45,7 +45,10 @@ def load(bundle: Path, served: FeatureSchema) -> Challenger:
     Raises:
         BundleError: it must not be served, or there are applicants whom the served model takes and it does not.
     """
-    model = models.load(bundle, "challenger")
+    try:
+        model = models.load(bundle, "challenger")
+    except BundleError as error:
+        raise BundleError(f"{error.file} of the challenger", error.why) from None
     schema = model.bundle.schema
     for field in schema.scored_fields:
         if fault := _misfit(field, served):

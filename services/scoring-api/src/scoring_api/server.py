@@ -24,8 +24,8 @@ from scoring_api.settings import Settings
 class GracefulServer(uvicorn.Server):
     """On SIGTERM: not ready at once, answering while load balancers notice, then finishing; exits 0.
 
-    On SIGHUP: reads `bundle` and `tag` of the settings again and serves what they name, without a failed request; a
-    bundle that is refused changes nothing.
+    On SIGHUP: reads `bundle`, `tag` and `shadow` of the settings again and serves what they name, without a failed
+    request; a bundle or a challenger that is refused changes nothing.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class GracefulServer(uvicorn.Server):
         except SettingsError as error:
             log.error("settings refused", extra={"fields": {"reason": str(error)}})
             return
-        self._service.load(settings.bundle, settings.tag)
+        self._service.load(settings.bundle, settings.tag, settings.shadow.bundle)
 
     async def on_tick(self, counter: int) -> bool:
         """Ten times a second: see who is too slow and whether it is time to stop, then what uvicorn does."""

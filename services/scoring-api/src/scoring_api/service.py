@@ -71,10 +71,13 @@ class ScoringService:
         """End it."""
         await self._shadow.close()
 
-    def load(self, bundle: Path, tag: str) -> bool:
-        """Serve this bundle from the next request on; false when it is refused, and what served before still serves."""
+    def load(self, bundle: Path, tag: str, challenger: Path | None) -> bool:
+        """Serve this bundle, and score beside it by the challenger, from the next request on.
+
+        False when either is refused, and what served before still serves.
+        """
         try:
-            loaded = serving.load(bundle, tag, self.max_applicants, self._settings.shadow.bundle)
+            loaded = serving.load(bundle, tag, self.max_applicants, challenger)
         except BundleError as error:
             self._refusal = str(error)
             log.error("bundle refused", extra={"fields": {"bundle": str(bundle), "reason": str(error)}})
