@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import select
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -114,6 +116,36 @@ def test_a_body_over_the_limit_is_refused_before_it_is_read(impatient: httpx.Cli
         assert ended(opened)
 
 
+@pytest.mark.parametrize("path", [b"/v1/score", b"/predict"])
+def test_large_bodies_wait_only_while_there_is_room(serve: Serve, path: bytes) -> None:
+    client = serve(limits={"max_waiting_bytes": 400_000})
+    head = HEAD.replace(b"/v1/score", path) + b"Content-Length: 300000\r\n\r\n"
+    padded = b" " * (300_000 - len(PERSON)) + PERSON
+    with connected(client) as first, connected(client) as second:
+        first.sendall(head + padded[:-1])
+        second.sendall(head + padded[:-1])
+        refused, other = (
+            (first, second) if select.select([first, second], [], [], 20)[0] == [first] else (second, first)
+        )
+        ((status, told),) = answers(refused, 1)
+        assert (status, told["code"]) == (503, "overloaded")
+        assert ended(refused)
+        assert client.post("/v1/score", json=GOOD).status_code == 200
+        other.sendall(padded[-1:])
+        assert answers(other, 1)[0][0] == 200
+    assert client.post(path.decode(), content=padded, headers={"content-type": "application/json"}).status_code == 200
+
+
+def test_a_client_that_takes_no_answer_is_left(serve: Serve) -> None:
+    client = serve(limits={"request_timeout_s": 0.3, "max_connections": 1})
+    asset = b"GET /docs/assets/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n"
+    with connected(client) as opened:
+        opened.sendall(asset * 10)
+        until = time.monotonic() + 20
+        while client.get("/health").status_code == 503:
+            assert time.monotonic() < until
+
+
 def test_too_many_connections_are_refused(serve: Serve) -> None:
     client = serve(limits={"max_connections": 2})
     with connected(client), connected(client), connected(client) as third:
@@ -142,7 +174,7 @@ def test_a_fault_while_a_request_is_read_is_told_and_logged(caplog: pytest.LogCa
     async def ask() -> bytes:
         loop = asyncio.get_running_loop()
         edge = create_app(Settings.model_validate({"auth": "none", "journal": {"keep": False}}))
-        del edge.max_body_bytes
+        del edge.short_body_bytes
         config = uvicorn.Config(edge, http=Connection, proxy_headers=False, log_config=None)
         config.load()
         state = uvicorn.server.ServerState()

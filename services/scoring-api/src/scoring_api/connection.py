@@ -15,7 +15,8 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from scoring_api import problem
-from scoring_api.edge import SCORE, Edge, announced
+from scoring_api.body import announced
+from scoring_api.edge import SCORE, Edge
 from scoring_api.errors import (
     HeadTooLargeError,
     InternalError,
@@ -38,6 +39,8 @@ class Connection(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self._arriving_since: float | None = None
         self._head_size: int | None = None
+        self._untaken = 0
+        self._untaken_since = 0.0
         self.edge: Edge = self.app
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -58,7 +61,7 @@ class Connection(HttpToolsProtocol):
         self._head_size = None
         if self.url == SHORT_URL and self._may_be_short():
             headers = dict(self.headers)
-            if announced(headers) <= self.edge.max_body_bytes:
+            if 0 < announced(headers) <= self.edge.short_body_bytes:
                 self.cycle = cast(Any, ShortCycle(self, headers, self.parser.should_keep_alive()))
                 return
         super().on_headers_complete()
@@ -98,7 +101,15 @@ class Connection(HttpToolsProtocol):
             self._refuse(MalformedRequestError("this is not HTTP/1.1"))
 
     def expire(self, now: float, patience_s: float) -> None:
-        """Refuse a request that began more than `patience_s` ago and is not complete."""
+        """Refuse a request that began more than `patience_s` ago and is not complete; leave a client that has taken
+        nothing of its answer for as long.
+        """
+        untaken = self.transport.get_write_buffer_size()
+        if untaken != self._untaken or not untaken:
+            self._untaken, self._untaken_since = untaken, now
+        elif now - self._untaken_since > patience_s:
+            self.transport.abort()
+            return
         if self._arriving_since is not None and now - self._arriving_since > patience_s:
             self._refuse(SlowRequestError(f"the request did not arrive within {patience_s:g} s"))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import closing
 from time import perf_counter, time_ns
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
@@ -18,8 +19,8 @@ from starlette.types import Message, Receive, Scope, Send
 
 from scoring_api import access
 from scoring_api.access import Access
+from scoring_api.body import Body, ClientGone, Room
 from scoring_api.errors import (
-    BodyTooLargeError,
     InternalError,
     InvalidRequestError,
     MethodNotAllowedError,
@@ -41,13 +42,11 @@ SCORE = "/v1/score"
 UPLOAD = "/predict"
 PROBES = frozenset({"/health", "/ready", "/metrics", "/v2/health/live", "/v2/health/ready"})
 MAX_IDEMPOTENCY_KEY = 255
+# Larger bodies count towards those that may wait; so small a one may come on each connection.
+SHORT_BODY = 131_072
 CLIENT_CLOSED = 499
 EXPLAIN = {"true": True, "1": True, "false": False, "0": False}
 REPLAYED = (b"idempotent-replayed", b"true")
-
-
-class ClientGone(Exception):  # noqa: N818 - no error of anybody's
-    """The connection closed before the request was complete."""
 
 
 class Edge:
@@ -64,22 +63,25 @@ class Edge:
     ) -> None:
         self.app = app
         self.service = service
-        self.max_body_bytes = limits.max_body_bytes
+        self.short_body_bytes = min(SHORT_BODY, limits.max_body_bytes)
         self.max_connections = limits.max_connections
         self._access = access
         self._metrics = metrics
         self._limits = limits
         self._traces = traces
+        self._room = Room(limits.max_waiting_bytes)
         self._in_flight = 0
         self._tails = _tails()
         metrics.in_flight.set_function(lambda: self._in_flight)
 
-    async def score(self, headers: Headers, body: bytes, *, complete: bool = True, query: bytes = b"") -> Reply:
-        """POST /v1/score, refused where it must be; an incomplete body is one that grew over the limit."""
+    async def score(
+        self, headers: Headers, body: bytes, *, query: bytes = b"", unread: ServiceError | None = None
+    ) -> Reply:
+        """POST /v1/score, refused where it must be; `unread` is why the body was not read to its end."""
         ask = self._arrived()
         self._in_flight += 1
         try:
-            reply = await self._scored(headers, body, complete, query, ask)
+            reply = await self._scored(headers, body, query, unread, ask)
         except ServiceError as error:
             refused(error, ask.request_id)
             reply = refusal(error, ask.request_id)
@@ -91,13 +93,15 @@ class Edge:
         self._answered("POST", SCORE, reply.status, headers, ask)
         return reply
 
-    async def _scored(self, headers: Headers, body: bytes, complete: bool, query: bytes, ask: Ask) -> Reply:
+    async def _scored(
+        self, headers: Headers, body: bytes, query: bytes, unread: ServiceError | None, ask: Ask
+    ) -> Reply:
         self._admit()
         ask.caller = self._access.caller(headers.get(access.HEADER), "score").name
         if not is_json(headers.get(b"content-type", b"")):
             raise UnsupportedMediaTypeError("send application/json; files go to /predict")
-        if not complete:
-            raise _too_large(self.max_body_bytes)
+        if unread is not None:
+            raise unread
         ask.explain = query != b"" and _wants_explanation(query)
         key = headers.get(b"idempotency-key")
         if key is None:
@@ -112,15 +116,21 @@ class Edge:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
         elif scope["path"] == SCORE and scope["method"] == "POST":
-            headers = dict(scope["headers"])
-            try:
-                body, complete = await _whole(headers, receive, self.max_body_bytes)
-            except ClientGone:
-                return
-            reply = await self.score(headers, body, complete=complete, query=scope["query_string"])
-            await _send(reply, send)
+            await self._score(scope, receive, send)
         else:
             await self._others(scope, receive, send)
+
+    async def _score(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers, content, unread = dict(scope["headers"]), b"", None
+        with closing(Body(self._room, headers, receive, self._limits.max_body_bytes)) as body:
+            try:
+                content = await body.whole()
+            except ClientGone:
+                return
+            except ServiceError as error:
+                unread = error
+            reply = await self.score(headers, content, query=scope["query_string"], unread=unread)
+        await _send(reply, send)
 
     async def _others(self, scope: Scope, receive: Receive, send: Send) -> None:
         ask = self._arrived()
@@ -170,55 +180,20 @@ class Edge:
                 message = {**message, "headers": [*message["headers"], (b"x-request-id", ask.request_id.encode())]}
             await send(message)
 
-        at_most = self._limits.max_file_bytes if scope["path"] == UPLOAD else self.max_body_bytes
-        if announced(dict(scope["headers"])) > at_most:
-            raise _too_large(at_most)
+        at_most = self._limits.max_file_bytes if scope["path"] == UPLOAD else self._limits.max_body_bytes
         scope["state"] = {"request_id": ask.request_id, "started": ask.started, "stages": ask.stages}
-        try:
-            await self.app(scope, _limited(receive, at_most), watched)
-        except Exception:
-            if not status:
-                raise
-            _fault(ask.request_id)  # the answer has begun: only the log can still be told
+        with closing(Body(self._room, dict(scope["headers"]), receive, at_most)) as body:
+            try:
+                await self.app(scope, body.receive, watched)
+            except Exception:
+                if not status:
+                    raise
+                _fault(ask.request_id)  # the answer has begun: only the log can still be told
         return status
 
     def _admit(self) -> None:
         if self._in_flight > self._limits.max_in_flight:
             raise OverloadedError(f"{self._limits.max_in_flight} requests are being answered already")
-
-
-async def _whole(headers: Headers, receive: Receive, at_most: int) -> tuple[bytes, bool]:
-    """A body, and whether it is complete: it is not read further than just over the limit."""
-    parts: list[bytes] = []
-    size, more = (0 if announced(headers) <= at_most else at_most + 1), True
-    while more and size <= at_most:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientGone
-        parts.append(message["body"])
-        size += len(message["body"])
-        more = message["more_body"]
-    return b"".join(parts), not more
-
-
-def _limited(receive: Receive, at_most: int) -> Receive:
-    """`receive` until the body is complete: refuses one that grows too large or breaks off."""
-    left, complete = at_most, False
-
-    async def limited() -> Message:
-        nonlocal left, complete
-        message = await receive()
-        if complete:
-            return message
-        if message["type"] == "http.disconnect":
-            raise ClientGone
-        left -= len(message["body"])
-        if left < 0:
-            raise _too_large(at_most)
-        complete = not message["more_body"]
-        return message
-
-    return limited
 
 
 async def _send(reply: Reply, send: Send) -> None:
@@ -239,15 +214,6 @@ def _tails() -> Iterator[str]:
 def _fault(request_id: str) -> Reply:
     log.exception("fault", extra={"fields": {"request_id": request_id}})
     return refusal(InternalError("a fault of the service; the request id finds it in the logs"), request_id)
-
-
-def announced(headers: Headers) -> int:
-    """The Content-Length, 0 without."""
-    return int(headers.get(b"content-length", b"0"))
-
-
-def _too_large(at_most: int) -> BodyTooLargeError:
-    return BodyTooLargeError(f"the body is larger than {at_most:,} bytes")
 
 
 def _wants_explanation(query: bytes) -> bool:

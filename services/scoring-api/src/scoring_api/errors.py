@@ -21,6 +21,7 @@ ServiceError
 └── UnavailableError            503
     ├── NotReadyError           no verified model, or stopping
     ├── OverloadedError         more requests in flight than allowed
+    │   └── NoRoomError         or more bytes of them
     └── JournalUnavailableError decisions cannot be made durable
 """
 
@@ -222,6 +223,12 @@ class OverloadedError(UnavailableError):
     """More requests in flight than allowed."""
 
     code = "overloaded"
+
+
+class NoRoomError(OverloadedError):
+    """The bodies of the requests under way take all the memory that they may."""
+
+    closes = True
 
 
 class JournalUnavailableError(UnavailableError):

@@ -60,6 +60,7 @@ class ScoringService:
         self._serving: Serving | None = None
         self._refusal = "the bundle is not loaded yet"
         self._answering: set[tuple[str, str]] = set()
+        self._files = asyncio.Semaphore(1)  # one at a time: each takes kilobytes for every row
         self._shadow = Shadow(journal, metrics)
         self.draining = False
 
@@ -160,8 +161,9 @@ class ScoringService:
         """A file's answer; `read` gives its rows for a schema, and may refuse more than a limit of them."""
         serving, limit = self.serving, self._settings.limits.max_file_applicants
         schema = serving.model.bundle.schema
-        batch = await asyncio.to_thread(lambda: serving.reader.judge_rows(read(schema, limit), "list", limit))
-        return await self.answer(serving, batch, ask)
+        async with self._files:
+            batch = await asyncio.to_thread(lambda: serving.reader.judge_rows(read(schema, limit), "list", limit))
+            return await self.answer(serving, batch, ask)
 
     async def answer(self, serving: Serving, batch: Batch, ask: Ask) -> Answer:
         """Score, explain and record a batch that was read by the same `serving`."""

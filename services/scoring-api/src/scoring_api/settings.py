@@ -31,18 +31,20 @@ class Limits(Section):
 
     max_body_bytes: Positive = 4_194_304
     """Larger bodies get 413."""
-    max_file_bytes: Positive = 67_108_864
+    max_file_bytes: Positive = 16_777_216
     """The same for files uploaded to /predict."""
     max_applicants: Positive = 1_000
     """Applicants in one JSON request."""
-    max_file_applicants: Positive = 100_000
+    max_file_applicants: Positive = 20_000
     """Applicants in one uploaded file."""
     max_connections: Positive = 1_000
     """Open connections, and with them requests that are still arriving; more get 503."""
     max_in_flight: Positive = 256
     """Requests being answered; more get 503."""
+    max_waiting_bytes: Positive = 67_108_864
+    """Bodies of all requests under way together, beside small ones; more get 503."""
     request_timeout_s: Seconds = 10.0
-    """A request that has not arrived whole by then gets 408."""
+    """A request that has not arrived whole by then gets 408; who takes nothing of an answer for so long is left."""
     requests_per_minute: Annotated[int, Field(ge=0, strict=True)] = 0
     """Per key, 429 above; 0 is no limit."""
 

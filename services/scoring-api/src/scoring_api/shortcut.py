@@ -40,11 +40,11 @@ class ShortCycle:
         if self._begun or self.disconnected:
             return
         connection = self._connection
-        if not self.more_body or len(self.body) > connection.edge.max_body_bytes:
-            self._begun = True
-            self._answer(connection.edge.score(self._headers, bytes(self.body), complete=not self.more_body))
-        else:
+        if self.more_body:
             connection.flow.resume_reading()
+        else:
+            self._begun = True
+            self._answer(connection.edge.score(self._headers, bytes(self.body)))
 
     def _answer(self, answering: Coroutine[Any, Any, Reply]) -> None:
         try:
