@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import httpx
@@ -60,6 +61,24 @@ def test_a_retry_is_no_second_decision(recording: httpx.Client) -> None:
     first, again = (recording.post("/v1/score", json=GOOD, headers={"Idempotency-Key": "order-1"}) for _ in range(2))
     assert again.content == first.content
     assert again.headers["idempotent-replayed"] == "true"
+
+
+@pytest.mark.parametrize("form", ["json", "csv", "prediction"])
+def test_a_retry_on_another_route_is_none_either(recording: httpx.Client, form: str) -> None:
+    path = "/api/prediction?cus_id=C-1" if form == "prediction" else "/predict"
+    content = f"{','.join(BAD)}\n{','.join(map(str, BAD.values()))}\n" if form == "csv" else json.dumps(BAD)
+    headers = {"content-type": "text/csv" if form == "csv" else "application/json", "Idempotency-Key": f"order-{form}"}
+    first, again = (recording.post(path, content=content, headers=headers) for _ in range(2))
+    assert (first.status_code, again.content) == (200, first.content)
+    assert (first.headers.get("idempotent-replayed"), again.headers["idempotent-replayed"]) == (None, "true")
+    assert again.headers.get("content-disposition") == first.headers.get("content-disposition")
+    other = recording.post(path.replace("C-1", "C-2"), content=content.replace("6", "5"), headers=headers)
+    assert (other.status_code, other.json()["code"]) == (409, "conflict")
+
+
+def test_tensors_under_a_key_are_refused_rather_than_decided_twice(recording: httpx.Client) -> None:
+    refused = recording.post("/v2/models/toy/infer", json={"inputs": []}, headers={"Idempotency-Key": "order-2"})
+    assert (refused.status_code, "Idempotency-Key" in refused.json()["detail"]) == (422, True)
 
 
 def test_an_outcome_is_told_once(recording: httpx.Client) -> None:

@@ -31,8 +31,8 @@ from scoring_api.errors import (
 from scoring_api.logs import log, refused
 from scoring_api.media import is_json
 from scoring_api.metrics import Metrics
-from scoring_api.reply import JSON, Headers, Reply, refusal
-from scoring_api.service import Ask, ScoringService
+from scoring_api.reply import JSON, REPLAYED, Headers, Reply, refusal
+from scoring_api.service import MAX_KEY, Ask, ScoringService
 from scoring_api.settings import Limits
 
 if TYPE_CHECKING:
@@ -41,12 +41,10 @@ if TYPE_CHECKING:
 SCORE = "/v1/score"
 UPLOAD = "/predict"
 PROBES = frozenset({"/health", "/ready", "/metrics", "/v2/health/live", "/v2/health/ready"})
-MAX_IDEMPOTENCY_KEY = 255
 # Larger bodies count towards those that may wait; so small a one may come on each connection.
 SHORT_BODY = 131_072
 CLIENT_CLOSED = 499
 EXPLAIN = {"true": True, "1": True, "false": False, "0": False}
-REPLAYED = (b"idempotent-replayed", b"true")
 
 
 class Edge:
@@ -106,9 +104,10 @@ class Edge:
         key = headers.get(b"idempotency-key")
         if key is None:
             return Reply(200, [JSON], await self.service.score(body, ask))
-        if not 0 < len(key) <= MAX_IDEMPOTENCY_KEY:
-            raise InvalidRequestError(f"Idempotency-Key: must have 1 to {MAX_IDEMPOTENCY_KEY} characters")
-        answer, again = await self.service.score_once(body, ask, key.decode("latin-1"))
+        if not 0 < len(key) <= MAX_KEY:
+            raise InvalidRequestError(f"Idempotency-Key: must have 1 to {MAX_KEY} characters")
+        ask.key = key.decode("latin-1")
+        answer, again = await self.service.score_once(body, ask)
         return Reply(200, [JSON, REPLAYED] if again else [JSON], answer)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

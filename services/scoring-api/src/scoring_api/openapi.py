@@ -18,6 +18,10 @@ PREVIEWED = {
     "description": "What the applicant would get",
     "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Preview"}}},
 }
+PREDICTED = {
+    "description": "The applicant's result",
+    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Prediction"}}},
+}
 REFUSALS = {
     400: "The body is not what its content type says",
     401: "No API key, or an unknown one",
@@ -47,7 +51,7 @@ IDEMPOTENCY_KEY = {
 def complete(document: dict[str, Any], bundle: Bundle | None, max_applicants: int) -> dict[str, Any]:
     """FastAPI's document with the schemas of the bundle in service, and the route that the edge answers."""
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
-    schemas |= {"Answer": _answer(), "Preview": _preview(), "Problem": _problem()}
+    schemas |= {"Answer": _answer(), "Prediction": _prediction(), "Preview": _preview(), "Problem": _problem()}
     schemas |= _applicants(bundle, max_applicants) if bundle else {"Applicants": {}}
     if bundle:
         parameters = document["paths"][PREVIEW]["post"]["parameters"]
@@ -148,9 +152,9 @@ def _property(field: Field) -> dict[str, Any]:
     return {**described, "type": [kind, "null"] if nullable else kind, "minimum": low, "maximum": high}
 
 
-def _answer() -> dict[str, Any]:
+def _result() -> dict[str, Any]:
     reason = _object(field={"type": "string"}, text={"type": "string"}, contribution={"type": "number"})
-    result = {
+    return {
         "id": {"type": "string"},
         "pd": {"type": "number", "minimum": 0, "maximum": 1},
         "score": {"type": "integer"},
@@ -158,17 +162,28 @@ def _answer() -> dict[str, Any]:
         "band": {"type": "string"},
         "reasons": {"type": "array", "maxItems": 4, "items": reason},
     }
-    said_once = _object(
-        request_id={"type": "string"},
-        model_tag={"type": "string"},
-        model_digest={"type": "string"},
-        policy_version={"type": "string"},
-        fields_not_scored={"type": "array", "items": {"type": "string"}},
-    )
-    results = {"type": "array", "items": _object(**result)}
-    columns = _object(**{name: {"type": "array", "items": kind} for name, kind in result.items()})
-    said_once["properties"] |= {"results": results, "columns": columns}
-    return said_once
+
+
+def _said_once() -> dict[str, Any]:
+    return {
+        "request_id": {"type": "string"},
+        "model_tag": {"type": "string"},
+        "model_digest": {"type": "string"},
+        "policy_version": {"type": "string"},
+        "fields_not_scored": {"type": "array", "items": {"type": "string"}},
+    }
+
+
+def _answer() -> dict[str, Any]:
+    described = _object(**_said_once())
+    results = {"type": "array", "items": _object(**_result())}
+    columns = _object(**{name: {"type": "array", "items": kind} for name, kind in _result().items()})
+    described["properties"] |= {"results": results, "columns": columns}
+    return described
+
+
+def _prediction() -> dict[str, Any]:
+    return _object(cus_id={"type": "string"}, **_said_once(), **_result())
 
 
 def _preview() -> dict[str, Any]:

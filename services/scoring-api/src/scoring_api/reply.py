@@ -10,6 +10,7 @@ from scoring_api.errors import ServiceError
 
 JSON = (b"content-type", b"application/json")
 PROBLEM = (b"content-type", problem.MEDIA_TYPE.encode())
+REPLAYED = (b"idempotent-replayed", b"true")
 
 Headers = Mapping[bytes, bytes]
 

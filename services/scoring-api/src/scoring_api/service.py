@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,16 +30,21 @@ from scoring_api.shadow import Shadow
 # Above these a batch takes more than about a millisecond and goes to a thread: short requests must not wait for it.
 INLINE = 256
 INLINE_REASONS = 8
+MAX_KEY = 255
 
 Stages = list[tuple[Stage, float, float]]
 """Stages of one request, each from when to when."""
+Read = tuple[Serving, Batch]
+"""Applicants, and the bundle in service by which they were read."""
+Told = tuple[bytes, bool]
+"""An answer, and whether it was given before."""
 
 
 @dataclass(slots=True)
 class Ask:
     """Who asks, and how: `started` is the request's arrival on the performance counter.
 
-    `stages` is filled where the request is traced.
+    `key` is the Idempotency-Key; `stages` is filled where the request is traced.
     """
 
     request_id: str
@@ -47,6 +52,7 @@ class Ask:
     started: float
     explain: bool = False
     reference: str | None = None
+    key: str | None = None
     stages: Stages | None = None
 
 
@@ -132,38 +138,60 @@ class ScoringService:
         serving = self.serving
         return (await self.answer(serving, self._read(serving, body, ask), ask)).json()
 
-    async def score_once(self, body: bytes, ask: Ask, key: str) -> tuple[bytes, bool]:
-        """`score` under an Idempotency-Key; true when the answer was given before.
+    async def score_once(self, body: bytes, ask: Ask) -> Told:
+        """A JSON body's answer as JSON, once for the question's key."""
+
+        async def read() -> Read:
+            serving = self.serving
+            return serving, self._read(serving, body, ask)
+
+        return await self.once(ask, body, read, Answer.json)
+
+    async def score_table(
+        self, content: bytes, read: Callable[[FeatureSchema, int], Rows], tell: Callable[[Answer], bytes], ask: Ask
+    ) -> Told:
+        """A file's answer, once; `read` gives its rows for a schema, and may refuse more than a limit of them."""
+
+        async def rows() -> Read:
+            serving, limit = self.serving, self._settings.limits.max_file_applicants
+            schema = serving.model.bundle.schema
+            return serving, await asyncio.to_thread(
+                lambda: serving.reader.judge_rows(read(schema, limit), "list", limit)
+            )
+
+        async with self._files:
+            return await self.once(ask, content, rows, tell)
+
+    async def once(
+        self, ask: Ask, asked: bytes, read: Callable[[], Awaitable[Read]], tell: Callable[[Answer], bytes]
+    ) -> Told:
+        """A question's answer in the words of `tell`; what was answered before to the same key and `asked`, if it was.
 
         Raises:
-            ConflictError: the key was used for another body, or is being answered at this moment.
+            ConflictError: the key was used for another question, or is being answered at this moment.
         """
-        slot, body_hash = (ask.caller, key), sha256_bytes(body)
+        if ask.key is None:
+            serving, batch = await read()
+            answer = await self.answer(serving, batch, ask)
+            return await _in_words(answer, tell), False
+        slot, asked_hash = (ask.caller, ask.key), sha256_bytes(asked)
         if slot in self._answering:
             raise ConflictError("a request with this Idempotency-Key is being answered; try again")
         self._answering.add(slot)
         try:
             kept = await self._journal.kept(*slot)
             if kept is None:
-                serving = self.serving
-                answer = await self._scored(serving, self._read(serving, body, ask), ask)
-                encoded = answer.json()
-                await self._record(answer, ask, Kept(*slot, body_hash, encoded))
+                serving, batch = await read()
+                answer = await self._scored(serving, batch, ask)
+                told = await _in_words(answer, tell)
+                await self._record(answer, ask, Kept(*slot, asked_hash, told))
                 self._compare(serving, answer)
-                return encoded, False
+                return told, False
         finally:
             self._answering.discard(slot)
-        if kept.request_hash != body_hash:
+        if kept.request_hash != asked_hash:
             raise ConflictError("this Idempotency-Key was used for a different body")
         return kept.answer, True
-
-    async def answer_table(self, read: Callable[[FeatureSchema, int], Rows], ask: Ask) -> Answer:
-        """A file's answer; `read` gives its rows for a schema, and may refuse more than a limit of them."""
-        serving, limit = self.serving, self._settings.limits.max_file_applicants
-        schema = serving.model.bundle.schema
-        async with self._files:
-            batch = await asyncio.to_thread(lambda: serving.reader.judge_rows(read(schema, limit), "list", limit))
-            return await self.answer(serving, batch, ask)
 
     async def answer(self, serving: Serving, batch: Batch, ask: Ask) -> Answer:
         """Score, explain and record a batch that was read by the same `serving`."""
@@ -253,3 +281,7 @@ class ScoringService:
             image_digest=self._settings.image_digest,
             commit=bundle.manifest.commit,
         )
+
+
+async def _in_words(answer: Answer, tell: Callable[[Answer], bytes]) -> bytes:
+    return tell(answer) if len(answer.batch) <= INLINE else await asyncio.to_thread(tell, answer)

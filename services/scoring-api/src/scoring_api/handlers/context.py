@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends, Header, Request, Response
 
 from scoring_api import access
 from scoring_api.access import Access, Caller, Role
 from scoring_api.metrics import Metrics
-from scoring_api.service import Ask, ScoringService
+from scoring_api.reply import REPLAYED
+from scoring_api.service import MAX_KEY, Ask, ScoringService, Told
 
 
 def _service(request: Request) -> ScoringService:
@@ -34,9 +35,34 @@ def requires(role: Role) -> Callable[[Request], Caller]:
     return caller
 
 
-def _ask(request: Request, caller: Annotated[Caller, Depends(requires("score"))], explain: bool = False) -> Ask:
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=MAX_KEY,
+        description="A retry under the same key gets the recorded answer, not a second decision.",
+    ),
+]
+
+
+def _ask(
+    request: Request,
+    caller: Annotated[Caller, Depends(requires("score"))],
+    explain: bool = False,
+    key: IdempotencyKey = None,
+) -> Ask:
     state = request.state
-    return Ask(state.request_id, caller.name, state.started, explain, stages=state.stages)
+    return Ask(state.request_id, caller.name, state.started, explain, key=key, stages=state.stages)
+
+
+def answered(told: Told, media_type: str, headers: Mapping[str, str] | None = None) -> Response:
+    """The response that says whether its answer was given before."""
+    content, again = told
+    response = Response(content, media_type=media_type, headers=headers)
+    if again:
+        response.raw_headers.append(REPLAYED)
+    return response
 
 
 Service = Annotated[ScoringService, Depends(_service)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -11,7 +10,7 @@ from credit_contract.schema import FeatureSchema
 from scoring_api import openapi, table
 from scoring_api.answer import Answer
 from scoring_api.batch import Rows
-from scoring_api.handlers.context import Question, Service
+from scoring_api.handlers.context import Question, Service, answered
 from scoring_api.handlers.upload import Upload, received
 from scoring_api.media import CSV, JSON, PARQUET
 
@@ -38,20 +37,22 @@ BODY["content"][PARQUET] = BINARY
     description="JSON as for `/v1/score`, or a CSV or Parquet file (form field `file`, or the body itself) whose "
     "columns are fields; the answer to a file is a file of the same kind with one row for each of its rows.",
     openapi_extra={"requestBody": BODY},
-    responses={**ANSWERS, **openapi.SCORING_PROBLEMS},
+    responses={**ANSWERS, **openapi.SCORING_PROBLEMS, **openapi.problems(409)},
     response_class=Response,
 )
 async def predict(request: Request, service: Service, question: Question) -> Response:
     upload = await received(request, CSV, PARQUET)
     if upload.media_type == JSON:
-        return Response(await service.score(upload.content, question), media_type=upload.media_type)
-    answer = await service.answer_table(lambda schema, limit: _read(upload, schema, limit), question)
-    suffix = "csv" if upload.media_type == CSV else "parquet"
-    return Response(
-        await asyncio.to_thread(_written, upload.media_type, answer),
-        media_type=upload.media_type,
-        headers={"Content-Disposition": f'attachment; filename="{upload.stem}-scored.{suffix}"'},
+        return answered(await service.score_once(upload.content, question), JSON)
+    told = await service.score_table(
+        upload.content,
+        lambda schema, limit: _read(upload, schema, limit),
+        lambda answer: _written(upload.media_type, answer),
+        question,
     )
+    suffix = "csv" if upload.media_type == CSV else "parquet"
+    named = {"Content-Disposition": f'attachment; filename="{upload.stem}-scored.{suffix}"'}
+    return answered(told, upload.media_type, named)
 
 
 def _read(upload: Upload, schema: FeatureSchema, limit: int) -> Rows:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query, Request, Response
 
 from scoring_api import openapi
+from scoring_api.answer import Answer
 from scoring_api.handlers.applicant import one_applicant
-from scoring_api.handlers.context import Question, Service
+from scoring_api.handlers.context import Question, Service, answered
+from scoring_api.media import JSON
+from scoring_api.service import Read
 
 router = APIRouter(tags=["scoring"])
 
@@ -23,11 +26,18 @@ CustomerId = Annotated[
     "/api/prediction",
     summary="Score one applicant of a customer number",
     openapi_extra={"requestBody": openapi.body_of(openapi.APPLICANT, files=False)},
-    responses=openapi.SCORING_PROBLEMS,
+    responses={200: openapi.PREDICTED, **openapi.SCORING_PROBLEMS, **openapi.problems(409)},
+    response_class=Response,
 )
-async def prediction(request: Request, service: Service, question: Question, cus_id: CustomerId) -> dict[str, Any]:
-    serving = service.serving
-    batch = await one_applicant(request, serving)
+async def prediction(request: Request, service: Service, question: Question, cus_id: CustomerId) -> Response:
     question.reference = cus_id
-    answer = await service.answer(serving, batch, question)
-    return {"cus_id": cus_id, **answer.head(), **msgspec.structs.asdict(answer.results()[0])}
+
+    async def read() -> Read:
+        serving = service.serving
+        return serving, await one_applicant(request, serving)
+
+    def tell(answer: Answer) -> bytes:
+        return msgspec.json.encode({"cus_id": cus_id, **answer.head(), **msgspec.structs.asdict(answer.results()[0])})
+
+    asked = b"\0".join([cus_id.encode(), await request.body()])
+    return answered(await service.once(question, asked, read, tell), JSON)
