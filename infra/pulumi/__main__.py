@@ -12,7 +12,7 @@ from credit_infra.continuous_integration import ContinuousIntegration
 from credit_infra.database import Database
 from credit_infra.encryption import Encryption
 from credit_infra.external_secrets import LocalSecretSource, aws_store, local_store
-from credit_infra.gitops import GitOps
+from credit_infra.gitops import ClusterFacts, GitOps
 from credit_infra.identity import Identity, Resources, platform_workloads, scoring_workloads
 from credit_infra.monitoring import Monitoring
 from credit_infra.network import Network
@@ -24,8 +24,8 @@ from credit_infra.settings import CloudConfig, load
 from credit_infra.storage import Storage
 
 
-def cloud(config: CloudConfig) -> kubernetes.Provider:
-    """Everything in the account; returns the way into its cluster."""
+def cloud(config: CloudConfig) -> tuple[kubernetes.Provider, ClusterFacts]:
+    """Everything in the account; returns the way into its cluster, and what runs there must know."""
     place = Place(pulumi.get_stack(), config.account, config.network.region)
     account = aws.Provider("aws", region=place.region, allowed_account_ids=[place.account])
     on = ResourceOptions(provider=account)
@@ -56,17 +56,20 @@ def cloud(config: CloudConfig) -> kubernetes.Provider:
     for part in (network, registries, ci, cluster, database, storage, monitoring):
         for name, value in part.exports().items():
             pulumi.export(name, value)
-    return kubernetes.Provider("kubernetes", kubeconfig=cluster.kubeconfig, namespace=ARGOCD_NAMESPACE)
+    facts = ClusterFacts(place, network.vpc_id, monitoring.remote_write_url, topics)
+    return kubernetes.Provider("kubernetes", kubeconfig=cluster.kubeconfig, namespace=ARGOCD_NAMESPACE), facts
 
 
 settings = load()
+facts: ClusterFacts | None = None
 if settings.cloud:
-    cluster_access = cloud(settings.cloud)
+    cluster_access, facts = cloud(settings.cloud)
     store = aws_store(settings.cloud.network.region)
 else:
     cluster_access = kubernetes.Provider("kubernetes", context=settings.gitops.context, namespace=ARGOCD_NAMESPACE)
     store = local_store()
     LocalSecretSource(ResourceOptions(provider=cluster_access))
-GitOps(settings.gitops, store, pulumi.Config().get_secret("deployKey"), ResourceOptions(provider=cluster_access))
+into_cluster = ResourceOptions(provider=cluster_access)
+GitOps(settings.gitops, store, facts, pulumi.Config().get_secret("deployKey"), into_cluster)
 pulumi.export("environments", list(settings.gitops.environments))
 pulumi.export("secrets", list(store.secrets))

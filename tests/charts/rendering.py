@@ -18,6 +18,15 @@ CHARTS = ROOT / "charts"
 ENVIRONMENTS = ("staging", "production")
 WORKLOADS = {"Deployment", "StatefulSet", "Job", "CronJob"}
 REPOSITORY = "https://git.example/credit.git"
+CLOUD = {
+    "cluster": "credit-production-cluster",
+    "region": "eu-central-1",
+    "vpc": "vpc-1",
+    "remoteWrite": "https://metrics.example/api/v1/remote_write",
+    "warningTopic": "arn:aws:sns:eu-central-1:222222222222:warning",
+    "pageTopic": "arn:aws:sns:eu-central-1:222222222222:page",
+}
+"""What infra/pulumi tells the bootstrap of a cloud's cluster."""
 
 Object = dict[str, Any]
 
@@ -59,6 +68,7 @@ def helm(chart: str, release: str, namespace: str, *arguments: str) -> list[Obje
 
 def bootstrap(kind: bool, environments: tuple[str, ...] = ENVIRONMENTS, mirror: str = "") -> list[Object]:
     settings = [f"repository={REPOSITORY}", f"environments={{{','.join(environments)}}}", f"kind={str(kind).lower()}"]
+    settings += [] if kind else [f"cloud.{name}={value}" for name, value in CLOUD.items()]
     arguments = [part for setting in [*settings, f"chartMirror={mirror}"] for part in ("--set", setting)]
     return helm("argocd/bootstrap", "bootstrap", "argocd", *arguments)
 

@@ -1,3 +1,4 @@
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -5,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from .rendering import CHARTS, ENVIRONMENTS, REPOSITORY, ROOT, bootstrap, everything, program, run, targets
+from .rendering import CHARTS, CLOUD, ENVIRONMENTS, REPOSITORY, ROOT, bootstrap, everything, program, run, targets
 
 PINNED = re.compile(r"\d+\.\d+\.\d+")
 
@@ -80,8 +81,8 @@ def test_a_mirror_replaces_every_public_chart_repository() -> None:
     assert not [item["repository"] for item in platform() if "chart" in item and item["repository"] in mirrored]
 
 
-def source(folder: Path, kind: bool, item: Any) -> Any:
-    """Where an Application of `argocd/platform/` comes from; Helm fills in the template as Argo CD would."""
+def application(folder: Path, kind: bool, item: Any) -> Any:
+    """An Application of `argocd/platform/`, as far as its patch says; Helm fills in the template as Argo CD would."""
     (folder / "templates").mkdir(exist_ok=True)
     (folder / "Chart.yaml").write_text("{apiVersion: v2, name: patch, version: 1.0.0}")
     (folder / "templates/patch.yaml").write_text("{{ tpl .Values.patch .Values.item }}")
@@ -89,25 +90,87 @@ def source(folder: Path, kind: bool, item: Any) -> Any:
     given = yaml.safe_dump({"patch": patch, "item": item})
     result = run(program("helm"), "template", "patch", str(folder), "--values", "-", given=given)
     assert result.returncode == 0, result.stderr
-    return yaml.safe_load(result.stdout)["spec"]["source"]
+    return yaml.safe_load(result.stdout)["spec"]
 
 
+def source(folder: Path, kind: bool, item: Any) -> Any:
+    return application(folder, kind, item)["source"]
+
+
+def named(name: str) -> Any:
+    (item,) = [item for item in platform() if item["name"] == name]
+    return item
+
+
+@pytest.mark.parametrize("kind", [True, False], ids=["kind", "cloud"])
 @pytest.mark.parametrize("item", platform(), ids=lambda item: item["name"])
-def test_platform_applications_come_from_where_their_files_say(tmp_path: Path, item: Any) -> None:
-    made = source(tmp_path, True, item)
-    assert made["helm"]["valuesObject"] == item["values"]
+def test_platform_applications_come_from_where_their_files_say(tmp_path: Path, item: Any, kind: bool) -> None:
+    made = source(tmp_path, kind, item)
+    if kind or "cloudValues" not in item:
+        assert made["helm"]["valuesObject"] == item["values"]
     if "chart" in item:
         assert (made["repoURL"], made["chart"]) == (item["repository"], item["chart"])
         assert not {"valueFiles", "fileParameters"} & made["helm"].keys()
         return
     assert (made["repoURL"], made["path"]) == (REPOSITORY, f"charts/{item['name']}")
     assert made["helm"].get("fileParameters") == item.get("fileParameters")
-    named = [*made["helm"].get("valueFiles", []), *(file["path"] for file in item.get("fileParameters", []))]
-    assert all((ROOT / path.removeprefix("/")).is_file() for path in named)
+    files = [*made["helm"].get("valueFiles", []), *(file["path"] for file in item.get("fileParameters", []))]
+    assert all((ROOT / path.removeprefix("/")).is_file() for path in files)
+
+
+@pytest.mark.parametrize("item", platform(), ids=lambda item: item["name"])
+def test_the_clouds_facts_reach_the_charts_that_ask_for_them(tmp_path: Path, item: Any) -> None:
+    told = source(tmp_path, False, item)["helm"].get("parameters", [])
+    assert {one["name"]: one["value"] for one in told} == {
+        one["name"]: CLOUD[one["fact"]] for one in item.get("facts", [])
+    }
+    assert all(one["forceString"] for one in told)
+    assert "parameters" not in source(tmp_path, True, item)["helm"]
+
+
+def test_what_serves_load_balancers_and_adds_nodes_is_in_the_cloud_alone() -> None:
+    for kind in (True, False):
+        (generator,) = found("ApplicationSet", "platform", kind)["spec"]["generators"]
+        names = {Path(file["path"]).stem for file in generator["git"]["files"]}
+        assert ({"aws-load-balancer-controller", "cluster-autoscaler"} <= names) is not kind
+
+
+def test_in_the_cloud_metrics_are_kept_and_alerts_reach_the_topic_of_their_severity(tmp_path: Path) -> None:
+    stack = source(tmp_path, False, named("kube-prometheus-stack"))["helm"]
+    made = helm_values(stack)
+    (remote,) = made["prometheus"]["prometheusSpec"]["remoteWrite"]
+    assert remote == {"url": CLOUD["remoteWrite"], "sigv4": {"region": CLOUD["region"]}}
+    config = made["alertmanager"]["config"]
+    topics = {one["name"]: [sns["topic_arn"] for sns in one.get("sns_configs", [])] for one in config["receivers"]}
+    assert topics == {"nobody": [], "warning": [CLOUD["warningTopic"]], "page": [CLOUD["pageTopic"]]}
+    assert config["route"]["receiver"] == "warning"
+    routes = {route["receiver"]: route["matchers"] for route in config["route"]["routes"]}
+    assert routes["page"] == ['severity =~ "page|critical"']
+    assert set(routes) <= set(topics)
+    assert "alertmanager" not in source(tmp_path, True, named("kube-prometheus-stack"))["helm"]["valuesObject"]
+
+
+def helm_values(source: Any) -> Any:
+    """What a chart is given in the end: Helm lays the parameters over the values."""
+    made: Any = json.loads(json.dumps(source["valuesObject"]))
+    for parameter in source["parameters"]:
+        *path, last = [int(part) if part.isdigit() else part for part in re.findall(r"\w+", parameter["name"])]
+        inner = made
+        for part in path:
+            inner = inner[part] if isinstance(part, int) else inner.setdefault(part, {})
+        inner[last] = parameter["value"]
+    return made
+
+
+def test_what_a_chart_makes_anew_each_time_is_left_alone_once_it_is_there(tmp_path: Path) -> None:
+    made = application(tmp_path, False, named("aws-load-balancer-controller"))
+    assert {ignored["kind"] for ignored in made["ignoreDifferences"]} >= {"Secret", "ValidatingWebhookConfiguration"}
+    template = found("ApplicationSet", "platform")["spec"]["template"]["spec"]
+    assert "RespectIgnoreDifferences=true" in template["syncPolicy"]["syncOptions"]
 
 
 def test_admission_takes_kinds_values_last_and_there_only(tmp_path: Path) -> None:
-    (item,) = [item for item in platform() if item["name"] == "admission"]
+    item = named("admission")
     assert source(tmp_path, True, item)["helm"]["valueFiles"] == [*item["valueFiles"], "/environments/kind.yaml"]
     assert source(tmp_path, False, item)["helm"]["valueFiles"] == item["valueFiles"]
 
@@ -117,6 +180,13 @@ def test_admission_is_where_production_is(environments: tuple[str, ...]) -> None
     generators = found("ApplicationSet", "platform", environments=environments)["spec"]["generators"]
     paths = [file["path"] for file in generators[0]["git"]["files"]]
     assert ("argocd/platform/admission.yaml" in paths) == ("production" in environments)
+
+
+def test_bootstrap_refuses_to_know_half_of_a_cloud() -> None:
+    settings = ("--set", "repository=x", "--set", "environments={staging}", "--set", "cloud.cluster=a")
+    result = run(program("helm"), "template", "b", "argocd/bootstrap", *settings)
+    assert result.returncode != 0
+    assert "cloud" in result.stderr
 
 
 def test_bootstrap_refuses_an_unknown_environment() -> None:

@@ -63,6 +63,25 @@ def test_artefacts_go_to_the_bucket_that_is_made(recordings: Mapping[str, Record
     assert bucket == recordings[stack].outputs["buckets"]["models"]
 
 
+@pytest.mark.parametrize("stack", CLOUD_STACKS)
+def test_the_load_balancer_stands_behind_the_group_that_the_pods_let_in(
+    recordings: Mapping[str, Recording], stack: str
+) -> None:
+    named = settings(stack, "scoring-api")["ingress"]["annotations"]["alb.ingress.kubernetes.io/security-groups"]
+    door = recordings[stack].one("aws:ec2/securityGroup:SecurityGroup", "load-balancer")
+    # The controller looks a group that is no id up by this tag.
+    assert named == door.inputs["tags"]["Name"]
+
+
+@pytest.mark.parametrize("workload", ["aws-load-balancer-controller", "cluster-autoscaler"])
+def test_a_controller_with_rights_is_installed_under_the_account_that_has_them(cloud: Recording, workload: str) -> None:
+    chart = yaml.safe_load((REPOSITORY_ROOT / "argocd" / "platform" / f"{workload}.yaml").read_text())
+    values = chart["values"]
+    account = (values.get("rbac") or values)["serviceAccount"]["name"]
+    made = cloud.of("aws:eks/podIdentityAssociation:PodIdentityAssociation")
+    assert (chart["namespace"], account) in {(one.inputs["namespace"], one.inputs["serviceAccount"]) for one in made}
+
+
 def test_every_secret_that_a_chart_names_is_filled() -> None:
     text = "\n".join(path.read_text() for path in CHARTS.glob("*/templates/*"))
     named = set(re.findall(r"secret(?:Key)?Ref: \{name: ([a-z-]+)", text))

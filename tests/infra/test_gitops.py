@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from stacks import STACKS
+from stacks import CLOUD_STACKS, STACKS
 
 from credit_infra.argocd_install import INSTALL_FILE, REPOSITORY_ROOT, install_config, install_objects
 from credit_infra.constants import EXTERNAL_SECRETS_VERSION, SECRETS
@@ -38,6 +38,20 @@ def test_the_bootstrap_knows_every_value_that_it_is_told(recordings: Mapping[str
     chart = recordings[stack].one("kubernetes:helm.sh/v4:Chart", "bootstrap").inputs
     known = yaml.safe_load((REPOSITORY_ROOT / "argocd" / "bootstrap" / "values.yaml").read_text())
     assert set(chart["values"]) <= set(known)
+
+
+def test_the_bootstrap_is_told_every_fact_that_a_chart_asks_for(recordings: Mapping[str, Recording]) -> None:
+    files = [yaml.safe_load(path.read_text()) for path in (REPOSITORY_ROOT / "argocd" / "platform").glob("*.yaml")]
+    asked = {one["fact"] for file in files for one in file.get("facts", [])}
+    for stack in CLOUD_STACKS:
+        told = recordings[stack].one("kubernetes:helm.sh/v4:Chart", "bootstrap").inputs["values"]["cloud"]
+        assert set(told) == asked
+        assert told["cluster"] == recordings[stack].one("aws:eks/cluster:Cluster", "cluster").inputs["name"]
+        assert told["remoteWrite"] == recordings[stack].outputs["remoteWriteUrl"]
+        assert (told["warningTopic"], told["pageTopic"]) == tuple(
+            recordings[stack].outputs["topics"][severity] for severity in ("warning", "page")
+        )
+    assert recordings["kind"].one("kubernetes:helm.sh/v4:Chart", "bootstrap").inputs["values"]["cloud"] == {}
 
 
 @pytest.mark.parametrize("stack", STACKS)

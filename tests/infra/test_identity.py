@@ -71,8 +71,14 @@ def test_the_operator_reads_this_environments_secrets_only(cloud: Recording) -> 
 @pytest.mark.parametrize("workload", ["cluster-autoscaler", "load-balancer-controller"])
 def test_what_changes_machines_is_held_to_this_cluster(cloud: Recording, workload: str) -> None:
     for one in rights(cloud, workload).values():
-        reads = all(action.split(":")[1].startswith(("Describe", "List")) for action in one["Action"])
-        assert reads or json.dumps(one["Condition"]).count(f"credit-{cloud.stack}-cluster") or one["Sid"] == "TagNew"
+        reads = all(
+            action.split(":")[1].startswith(("Describe", "GetSecurityGroups", "List")) for action in one["Action"]
+        )
+        assert (
+            reads
+            or json.dumps(one.get("Condition")).count(f"credit-{cloud.stack}-cluster")
+            or one["Sid"] in {"TagNew", "LinkRole"}
+        )
 
 
 def test_jobs_come_from_our_repository_and_their_environment(cloud: Recording) -> None:
@@ -110,3 +116,17 @@ def test_ci_makes_bounded_roles_and_cannot_widen_its_own(cloud: Recording) -> No
     writers = {"iam:CreateRole", "iam:PutRolePolicy", "iam:AttachRolePolicy"}
     allowed = [sid for sid, one in held.items() if one["Effect"] == "Allow" and writers & set(one["Action"])]
     assert allowed == ["WriteRoles"]
+
+
+def test_the_load_balancers_controller_links_their_role_and_no_other(cloud: Recording) -> None:
+    link = rights(cloud, "load-balancer-controller")["LinkRole"]
+    assert link["Action"] == ["iam:CreateServiceLinkedRole"]
+    (role,) = link["Resource"]
+    assert role.endswith(":role/aws-service-role/elasticloadbalancing.amazonaws.com/*")
+
+
+def test_what_load_balancers_are_made_of_is_tagged_as_it_is_made(cloud: Recording) -> None:
+    held = rights(cloud, "load-balancer-controller")
+    makes = {action.removeprefix("elasticloadbalancing:") for one in held.values() for action in one["Action"]}
+    tagged = held["TagNew"]["Condition"]["StringEquals"]["elasticloadbalancing:CreateAction"]
+    assert {action for action in makes if action.startswith("Create")} == set(tagged)

@@ -5,6 +5,8 @@ The seam: `argocd/bootstrap` is a chart; `bootstrap_values` is what it is told a
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import pulumi
@@ -16,6 +18,7 @@ from credit_infra.argocd_install import install_config, install_objects
 from credit_infra.constants import ARGOCD_NAMESPACE, EXTERNAL_SECRETS
 from credit_infra.external_secrets import ExternalSecrets, SecretStore
 from credit_infra.model import StackPart
+from credit_infra.place import Place
 
 BOOTSTRAP_CHART = "../../argocd/bootstrap"
 """As seen from the project's folder, where Pulumi runs the program; absolute, it would differ between machines."""
@@ -37,6 +40,27 @@ class GitOpsConfig(StackPart):
     context: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ClusterFacts:
+    """What charts in a cloud's cluster must be told of the account around it; they ask for it in `argocd/platform/`."""
+
+    place: Place
+    vpc_id: Output[str]
+    remote_write_url: Output[str]
+    topic_arns: Mapping[str, Output[str]]
+    """By severity."""
+
+    def values(self) -> dict[str, pulumi.Input[str]]:
+        """As the bootstrap takes them."""
+        return {
+            "cluster": self.place.name("cluster"),
+            "region": self.place.region,
+            "vpc": self.vpc_id,
+            "remoteWrite": self.remote_write_url,
+            **{f"{severity}Topic": arn for severity, arn in self.topic_arns.items()},
+        }
+
+
 class GitOps(pulumi.ComponentResource):
     """Namespaces, Argo CD by its pinned manifest, External Secrets' wiring, and the bootstrap."""
 
@@ -44,6 +68,7 @@ class GitOps(pulumi.ComponentResource):
         self,
         config: GitOpsConfig,
         store: SecretStore,
+        facts: ClusterFacts | None,
         deploy_key: Output[str] | None,
         opts: ResourceOptions | None = None,
     ) -> None:
@@ -64,7 +89,7 @@ class GitOps(pulumi.ComponentResource):
             "bootstrap",
             chart=BOOTSTRAP_CHART,
             namespace=ARGOCD_NAMESPACE,
-            values=bootstrap_values(config),
+            values=bootstrap_values(config) | {"cloud": facts.values() if facts else {}},
             opts=installed,
         )
         self.register_outputs({})
@@ -91,7 +116,7 @@ class GitOps(pulumi.ComponentResource):
 
 
 def bootstrap_values(config: GitOpsConfig) -> dict[str, Any]:
-    """What `argocd/bootstrap` is told; `make up` tells it the same."""
+    """What `argocd/bootstrap` is told on any cluster; `make up` tells it the same."""
     return {
         "repository": config.repository,
         "revision": config.revision,

@@ -28,12 +28,18 @@ PROMETHEUS_RELEASE = "kube-prometheus-stack"
 LOAD_BALANCER_READS = (
     "acm:ListCertificates",
     "acm:DescribeCertificate",
+    "ec2:DescribeAccountAttributes",
+    "ec2:DescribeAddresses",
     "ec2:DescribeAvailabilityZones",
     "ec2:DescribeInstances",
+    "ec2:DescribeInternetGateways",
     "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeRouteTables",
     "ec2:DescribeSecurityGroups",
     "ec2:DescribeSubnets",
+    "ec2:DescribeTags",
     "ec2:DescribeVpcs",
+    "ec2:GetSecurityGroupsForVpc",
     "elasticloadbalancing:Describe*",
 )
 LOAD_BALANCER_CHANGES = (
@@ -147,13 +153,21 @@ def _load_balancers(place: Place) -> list[Statement]:
     make = [f"elasticloadbalancing:Create{kind}" for kind in ("LoadBalancer", "TargetGroup")]
     change = [f"elasticloadbalancing:{verb}" for verb in LOAD_BALANCER_CHANGES]
     resources = [place.arn("elasticloadbalancing", kind) for kind in ("loadbalancer/*", "targetgroup/*", "listener*/*")]
+    created_here = [f"Create{kind}" for kind in ("LoadBalancer", "TargetGroup", "Listener", "Rule")]
     tag = Statement(
         "TagNew",
         ["elasticloadbalancing:AddTags"],
         resources,
-        {"StringEquals": {"elasticloadbalancing:CreateAction": ["CreateLoadBalancer", "CreateTargetGroup"]}},
+        {"StringEquals": {"elasticloadbalancing:CreateAction": created_here}},
+    )
+    # AWS makes the role of load balancers with the account's first one, in the name of whoever asks for it.
+    link = Statement(
+        "LinkRole",
+        ["iam:CreateServiceLinkedRole"],
+        [f"arn:aws:iam::{place.account}:role/aws-service-role/elasticloadbalancing.amazonaws.com/*"],
     )
     return [
+        link,
         Statement("Look", LOAD_BALANCER_READS, ["*"]),
         Statement("Make", make, resources, created),
         tag,
