@@ -14,7 +14,7 @@ KIND = $(if $(shell docker ps --quiet --filter name=^credit-control-plane$$ 2>/d
 export DO_NOT_TRACK := 1
 export ORT_DISABLE_TELEMETRY := 1
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-infra lock demo test test-images test-infra check check-workflows format data explore train cards mlflow serve bench pictures video tools images run-image up push load drift status down release promote confirm rollback freeze e2e e2e-full rehearse replay sbom licences scan manifests release-files publish-models sign provision docs-infra preview clean
+.PHONY: help setup setup-infra lock demo test test-images test-infra check check-workflows format data explore train cards mlflow serve bench pictures video tools adopt images run-image up push load drift status down release promote confirm rollback freeze e2e e2e-full rehearse replay sbom licences scan manifests release-files publish-models sign provision docs-infra preview clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -91,6 +91,9 @@ video: setup ## film start, /docs and decisions: var/video/scoring-api.webm
 tools: setup ## find or install helm, kubectl, kind, kubeconform, promtool, actionlint
 	$(BIN)/credit-release tools
 
+adopt: setup ## put site.yaml's values in the place of placeholders; list what is unset
+	$(BIN)/python -m credit_delivery.adoption $(ARGS)
+
 images: setup ## build the images of the services
 	$(BIN)/credit-release images
 
@@ -108,8 +111,8 @@ push: setup ## send the working tree's changes to the cluster's git
 load: setup ## applicants for both environments on kind, until Ctrl-C: make load ARGS="--rate 50"
 	$(BIN)/credit-release load --kind $(ARGS)
 
-drift: setup ## applicants who are worse off than they were, for staging on kind
-	$(BIN)/credit-release load --kind staging --shift 1 $(ARGS)
+drift: setup ## a downturn in staging on kind, until Ctrl-C; its monitor then looks at once
+	$(BIN)/credit-release drift $(ARGS)
 
 status: setup ## what git wants against what runs, by environment
 	$(BIN)/credit-release status
@@ -117,8 +120,8 @@ status: setup ## what git wants against what runs, by environment
 down: setup ## delete the cluster and all that was in it
 	$(BIN)/credit-release down
 
-release: setup ## build the model image and release record: make release MODEL=taiwan-1
-	$(BIN)/credit-release build $(MODEL) --dataset $(DATASET) $(KIND)
+release: setup ## build the model image and release record: make release MODEL=taiwan-1 ARGS=--retrained
+	$(BIN)/credit-release build $(MODEL) --dataset $(DATASET) $(KIND) $(ARGS)
 
 promote: setup ## evidence and a pull request, or a merge on kind: make promote MODEL=taiwan-1 ENV=staging
 	$(BIN)/credit-release promote $(or $(MODEL),$(shell sed -n 's/^  tag: *//p' environments/staging/model.yaml)) --to $(ENV) $(KIND)

@@ -203,21 +203,21 @@ def test_make_check_ends_with_what_a_linter_of_workflows_says(tmp_path: Path, li
 @pytest.mark.parametrize(
     ("path", "owner"),
     [
-        (model_file("production"), "risk-officers"),
-        ("environments/production/evidence/a.json", "risk-officers"),
-        ("environments/quarantine.yaml", "risk-officers"),
-        (promotion.GATES, "risk-officers"),
-        (image_file("production", "scoring-api"), "credit-engineers"),
-        ("environments/production/admission.yaml", "platform-owners"),
-        (model_file("staging"), "credit-engineers"),
-        ("ml/delivery/src/credit_delivery/check.py", "platform-owners"),
-        (".github/workflows/check.yml", "platform-owners"),
+        (model_file("production"), "@example/risk-officers"),
+        ("environments/production/evidence/a.json", "@example/risk-officers"),
+        ("environments/quarantine.yaml", "@example/risk-officers"),
+        (promotion.GATES, "@example/risk-officers"),
+        (image_file("production", "scoring-api"), "@example/credit-engineers"),
+        ("environments/production/admission.yaml", "@example/platform-owners"),
+        (model_file("staging"), "@example/credit-engineers"),
+        ("ml/delivery/src/credit_delivery/check.py", "@example/platform-owners"),
+        (".github/workflows/check.yml", "@example/platform-owners"),
     ],
 )
 def test_who_must_approve(path: str, owner: str) -> None:
     lines = [line.split() for line in (GITHUB / "CODEOWNERS").read_text().splitlines() if line.strip()[:1] not in "#"]
     deciding = [owners for pattern, *owners in lines if owns(pattern, path)][-1]
-    assert deciding == [f"@example/{owner}"]
+    assert deciding == [owner]
 
 
 def test_main_takes_nothing_that_a_code_owner_has_not_approved() -> None:
