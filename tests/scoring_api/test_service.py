@@ -8,6 +8,7 @@ import re
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -124,6 +125,27 @@ def test_on_sigterm_what_is_under_way_is_finished_and_the_exit_is_clean(bundle: 
         assert process.wait(timeout=20) == 0
     finally:
         process.kill()
+
+
+def test_on_sigterm_decisions_that_wait_are_not_left_behind(bundle: Bundle, tmp_path: Path) -> None:
+    database, volume = tmp_path / "journal.sqlite", tmp_path / "volume"
+    database.mkdir()  # which is no database
+    journal = ["journal.keep=true", f"journal.file={database}", f"journal.volume={volume}", "journal.patience_s=60"]
+    process, client = start(bundle.path, *journal)
+    try:
+        with client:
+            told = client.post("/v1/score", json=GOOD).json()
+            process.send_signal(signal.SIGTERM)
+            while client.get("/ready").status_code == 200:
+                pass
+            assert sample(client, "journal_spool_bytes") > 0
+            database.rmdir()
+        assert process.wait(timeout=20) == 0
+    finally:
+        process.kill()
+    assert not list(volume.glob("*.spool"))
+    with sqlite3.connect(database) as kept:
+        assert kept.execute("select id from decisions").fetchall() == [(told["results"][0]["id"],)]
 
 
 def test_on_sighup_the_named_bundle_is_served_without_a_failed_request(bundle: Bundle, tmp_path: Path) -> None:

@@ -22,7 +22,8 @@ from scoring_api.settings import Settings
 
 
 class GracefulServer(uvicorn.Server):
-    """On SIGTERM: not ready at once, answering while load balancers notice, then finishing; exits 0.
+    """On SIGTERM: not ready at once, answering while load balancers notice and while decisions wait for the database,
+    then finishing; exits 0.
 
     On SIGHUP: reads `bundle`, `tag` and `shadow` of the settings again and serves what they name, without a failed
     request; a bundle or a challenger that is refused changes nothing.
@@ -36,6 +37,7 @@ class GracefulServer(uvicorn.Server):
         self._again = again
         self._reloading: asyncio.Task[None] | None = None
         self._drain_s = settings.drain_s
+        self._spool_patience_s = settings.journal.patience_s
         self._stop_at = math.inf
         self._patience_s = settings.limits.request_timeout_s
 
@@ -70,7 +72,8 @@ class GracefulServer(uvicorn.Server):
 
     async def on_tick(self, counter: int) -> bool:
         """Ten times a second: see who is too slow and whether it is time to stop, then what uvicorn does."""
-        self.should_exit |= time.monotonic() >= self._stop_at
+        late_s = time.monotonic() - self._stop_at
+        self.should_exit |= late_s >= (self._spool_patience_s if self._service.journal.spool_bytes() else 0)
         now = asyncio.get_running_loop().time()
         for connection in list(self.server_state.connections):
             if isinstance(connection, Connection):

@@ -58,6 +58,8 @@ class JournalSettings(Section):
     volume: Path | None = None
     """Folder that outlives process and database, for the spool and chain heads; without one, no database is 503."""
     spool_limit_bytes: Positive = 268_435_456
+    patience_s: Annotated[float, Field(ge=0, strict=True)] = 0.0
+    """After SIGTERM: seconds to wait for a database that is away while the spool holds decisions."""
 
 
 class Shadow(Section):
