@@ -6,7 +6,7 @@ from sqlalchemy import create_engine, delete
 
 from credit_simulator import Scenario
 from drift_monitor.cli import main
-from scoring_api.journal.tables import applicants, decisions, metadata
+from scoring_api.journal.tables import applicants, decisions, metadata, outcomes
 from tests.drift_monitor.recorded import fill
 
 PERIOD = ["--from", "2022-01-01", "--to", "2022-02-01"]
@@ -51,6 +51,17 @@ def test_the_journal_and_files_give_the_same_verdict(portfolio, history, address
     assert {row["attribute"] for row in verdict["fairness"]} == {"sex", "age"}
 
 
+def test_before_the_first_outcome_a_journal_is_judged_without(portfolio, history, address, tmp_path, monkeypatch):
+    history.known = history.known.head(1)
+    engine = fill(address, history)
+    with engine.begin() as connection:
+        connection.execute(delete(outcomes))
+    engine.dispose()
+    monkeypatch.setenv("JOURNAL_URL", address)
+    code, (verdict,) = run(portfolio, tmp_path / "a")
+    assert (code, verdict["decisions"], verdict["maturity"]["realised"]) == (0, 600, None)
+
+
 def test_the_golden_check_decides_on_nobody(portfolio, history, address, tmp_path, monkeypatch):
     engine = fill(address, history)
     asked = decisions.c.id.in_(history.table.id[-600::3])
@@ -80,6 +91,8 @@ def test_what_retention_erased_is_no_drift(portfolio, history, address, tmp_path
         ("sqlite:////nowhere/journal.db", "not there"),
         ("postgresql://monitor:hunter2@127.0.0.1:1/journal", "cannot be read"),
         ("mysql://monitor:hunter2@localhost/journal", "JOURNAL_URL must be"),
+        ("postgresql://monitor@host:hunter2/journal", "JOURNAL_URL must be"),
+        ("sqlite://", "JOURNAL_URL must be"),
     ],
 )
 def test_a_journal_that_is_away_is_one_line_without_secrets(portfolio, tmp_path, monkeypatch, capsys, address, said):

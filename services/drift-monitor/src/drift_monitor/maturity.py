@@ -20,7 +20,7 @@ from credit_contract.schema import Frozen
 from drift_monitor.finding import Check
 from drift_monitor.history import History, literal
 from drift_monitor.limits import Limits
-from drift_monitor.promise import BUCKET, CountedPds, Promise, promise
+from drift_monitor.promise import BUCKET, SUM_OF_PDS, CountedPds, Promise, promise
 from drift_monitor.significance import one_sided, two_sided
 from drift_monitor.windows import stamp
 
@@ -86,7 +86,7 @@ def counted_outcomes(
         f" FROM outcomes WHERE recorded_at <= {stamp(as_of)} AND defaulted IS NOT NULL GROUP BY 1"
     )
     rows = history.rows(
-        f"SELECT {BUCKET} AS bucket, defaulted, sum(pd), count(*), count(*) FILTER (conflicting)"
+        f"SELECT {BUCKET} AS bucket, defaulted, {SUM_OF_PDS}, count(*), count(*) FILTER (conflicting)"
         f" FROM (SELECT id, pd FROM decisions WHERE {members} AND pd BETWEEN 0 AND 1) JOIN ({known})"
         " ON id = decision_id GROUP BY 1, 2 ORDER BY 1, 2"
     )

@@ -24,6 +24,9 @@ BUCKET = (
     f"floor(ln(greatest({CLIP}, least(1 - {CLIP}, pd)) / (1 - greatest({CLIP}, least(1 - {CLIP}, pd))))"
     f" * {BUCKETS_PER_LOGIT})::INTEGER"
 )
+# Summed as decimals: floats added in another order, as threads do, give another last digit, and the report other bytes.
+SUM_OF_PDS = "sum(pd::DECIMAL(18, 15))"
+SUM = "coalesce(sum(({})::DECIMAL(38, 6)), 0)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,7 @@ class ExpectedLoss(Frozen):
 def counted_pds(history: History, condition: str) -> CountedPds:
     """The PDs of the decisions under an SQL condition."""
     rows = history.rows(
-        f"SELECT {BUCKET} AS bucket, sum(pd), count(*) FROM decisions WHERE {condition} AND pd BETWEEN 0 AND 1"
+        f"SELECT {BUCKET} AS bucket, {SUM_OF_PDS}, count(*) FROM decisions WHERE {condition} AND pd BETWEEN 0 AND 1"
         " GROUP BY 1 ORDER BY 1"
     )
     sums, counts = (
@@ -126,7 +129,7 @@ def _ks(pd: Array, count: Array) -> tuple[float, Array]:
 def expected_loss(history: History, condition: str, exposure: str, loss_given_default: float) -> ExpectedLoss:
     """Expected loss of the approved decisions under a condition; `exposure` is an SQL number, missing counts as 0."""
     total, loss, variance = history.row(
-        f"SELECT coalesce(sum(e), 0), coalesce(sum(pd * e), 0), coalesce(sum(pd * (1 - pd) * e * e), 0) FROM ("
+        f"SELECT {SUM.format('e')}, {SUM.format('pd * e')}, {SUM.format('pd * (1 - pd) * e * e')} FROM ("
         f"SELECT pd, coalesce({exposure}, 0) AS e FROM decisions WHERE {condition} AND decision = 'approve')"
     )
     error = float(np.sqrt(variance)) * loss_given_default

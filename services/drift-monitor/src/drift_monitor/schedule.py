@@ -13,19 +13,23 @@ from collections.abc import Sequence
 from drift_monitor.metrics import Metrics
 from drift_monitor.verdict import EXIT_CODES
 
+RETRY_S = 60.0
+"""After a run that failed: on a new cluster the journal's tables may come after the monitor."""
+
 log = logging.getLogger("drift_monitor")
 
 
 class Schedule:
     """Runs `drift-monitor run` with the given arguments, one at a time, until cancelled."""
 
-    def __init__(self, arguments: Sequence[str], interval_s: float, metrics: Metrics) -> None:
+    def __init__(self, arguments: Sequence[str], interval_s: float, metrics: Metrics, retry_s: float = RETRY_S) -> None:
         self._command = [sys.executable, "-m", "drift_monitor", "run", *arguments]
         self._interval_s = interval_s
+        self._retry_s = min(retry_s, interval_s)
         self._metrics = metrics
 
     async def keep(self) -> None:
-        """Run now and after every interval; a run that fails is counted and the next one tries again."""
+        """Run now and after every interval; a run that fails is counted and soon tried again."""
         while True:
             process = await asyncio.create_subprocess_exec(*self._command)
             try:
@@ -37,4 +41,4 @@ class Schedule:
             published = code in EXIT_CODES.values()
             self._metrics.ran("published" if published else "failed")
             log.log(logging.INFO if published else logging.ERROR, "run ended with exit code %d", code)
-            await asyncio.sleep(self._interval_s)
+            await asyncio.sleep(self._interval_s if published else self._retry_s)

@@ -42,8 +42,8 @@ class Windows(Frozen):
 class Performance(Frozen):
     """When an outcome counts."""
 
-    days: Positive = 365
-    """From a decision until its outcome is complete and reported."""
+    days: Annotated[int, Field(ge=0)] = 365
+    """From a decision until its outcome is complete and reported; 0 where it is known at once."""
     pooled_windows: Positive = 1
     """Windows whose matured vintages are judged together, where one alone is small."""
 
