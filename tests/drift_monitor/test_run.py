@@ -46,6 +46,13 @@ def test_no_shift_is_ok_and_exits_with_0(lender, tmp_path, capsys):
     assert "2 windows" in capsys.readouterr().out
 
 
+def test_without_a_shift_all_is_ok_throughout_also_when_outcomes_mature(lender):
+    scenario = Scenario(seed=11, start="2021-01", months=18, applicants_per_month=2000)
+    code, verdicts = lender(scenario, period=["--from", "2021-01-01", "--to", "2022-07-01"])
+    assert [(verdict["verdict"], verdict["because"]) for verdict in verdicts if verdict["verdict"] != "ok"] == []
+    assert (code, len(verdicts), verdicts[-1]["maturity"]["realised"]["outcomes"] > 500) == (0, 18, True)
+
+
 def test_a_broken_upstream_field_stops_within_one_window_and_exits_with_4(lender):
     broken = Event(kind="broken_field", start=1, field="net_income", fault="scaled")
     code, verdicts = lender(Scenario(seed=11, start="2021-01", months=2, applicants_per_month=2000, events=(broken,)))
@@ -113,18 +120,38 @@ def test_a_model_whose_bundle_is_unknown_is_watched_and_not_compared(lender):
     assert verdicts[0]["shifts"] == []
 
 
-@pytest.mark.parametrize(
-    ("rules", "evidence"),
-    [("[{when: [drift], verdict: retrain}]", "drift"), ("[{when: [matured_loss], verdict: watch}]", "matured_loss")],
+@pytest.fixture
+def only(tmp_path):
+    """A verdict table that retrains on one kind of evidence and knows no other."""
+
+    def write(evidence):
+        table = tmp_path / "table.yaml"
+        table.write_text(f"version: 1\nrules: [{{when: [{evidence}], verdict: retrain}}]\n")
+        return f"verdict_table={table}"
+
+    return write
+
+
+# A new channel throughout, which is drift; the same applicants turn bad more often, which shows in January only, when
+# the first vintage is complete.
+DRIFT_THEN_LOSS = Scenario(
+    seed=11,
+    start="2021-01",
+    months=13,
+    applicants_per_month=2000,
+    events=(Event(kind="new_channel", start=0, strength=0.25), Event(kind="concept_shift", start=0)),
 )
-def test_the_verdict_table_is_configuration(lender, tmp_path, rules, evidence):
-    table = tmp_path / "table.yaml"
-    table.write_text(f"version: 1\nrules: {rules}\n")
-    launch = Event(kind="new_channel", start=1, strength=0.25)
-    scenario = Scenario(seed=11, start="2021-01", months=2, applicants_per_month=2000, events=(launch,))
-    code, verdicts = lender(scenario, overrides=[f"verdict_table={table}"])
-    assert verdicts[1]["verdict"] == ("retrain" if evidence == "drift" else "ok")
-    assert code == (3 if evidence == "drift" else 0)
+DECEMBER_AND_JANUARY = ["--from", "2021-12-01", "--to", "2022-02-01"]
+
+
+@pytest.mark.parametrize(
+    ("evidence", "called"), [("drift", ["retrain", "retrain"]), ("matured_loss", ["ok", "retrain"])]
+)
+def test_retraining_on_drift_alone_or_on_loss_alone_is_a_table_of_ones_own(lender, only, evidence, called):
+    code, verdicts = lender(DRIFT_THEN_LOSS, overrides=[only(evidence)], period=DECEMBER_AND_JANUARY)
+    assert code == 3
+    assert [verdict["verdict"] for verdict in verdicts] == called
+    assert all({"psi"} <= {f["check"] for f in verdict["findings"] if f["fired"]} for verdict in verdicts)
 
 
 def test_the_shipped_table_says_what_drift_and_loss_lead_to():
