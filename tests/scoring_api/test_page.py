@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from credit_contract.bundle import Bundle
 from scoring_api.access import new_key
 
 from .conftest import Serve
+from .test_service import start
 from .toy import POLICY, SCHEMA, make_bundle
 
 HOSTILE = "<img src=x onerror=\"document.title='taken'\"></option></script><script>document.title='taken'</script>"
@@ -108,7 +110,7 @@ def test_the_score_moves_with_a_field_and_nothing_is_decided(
 ) -> None:
     before, decided = score(page, "preview"), decisions(client)
     field(page, "late_payments").fill("12")
-    expect(page.locator("#preview [data-told=would_be]")).to_have_text("decline")
+    expect(page.locator("#preview .verdict")).to_have_text("decline")
     assert score(page, "preview") < before
     assert decisions(client) == decided
     assert faults == []
@@ -142,6 +144,41 @@ def test_a_decision_is_marked_as_stale_when_values_change(page: Page) -> None:
     expect(page.locator("#stale")).to_be_hidden()
     field(page, "income").fill("40")
     expect(page.locator("#stale")).to_be_visible()
+
+
+def test_a_new_model_is_noticed_and_shown_when_asked(chromium: Browser, bundle: Bundle, tmp_path: Path) -> None:
+    other = make_bundle(tmp_path / "other", POLICY.model_copy(update={"version": "2026-02"}))
+    file = tmp_path / "settings.yaml"
+    file.write_text(f"bundle: {bundle.path}\ntag: toy-1\n")
+    process, client = start(None, "--settings", str(file))
+
+    def serves(path: Path, tag: str) -> None:
+        file.write_text(f"bundle: {path}\ntag: {tag}\n")
+        process.send_signal(signal.SIGHUP)
+        while client.get("/ready").json()["model_tag"] != tag:
+            pass
+
+    try:
+        page = chromium.new_page(base_url=str(client.base_url))
+        page.clock.install()
+        page.goto("/")
+        field(page, "late_payments").fill("3")
+        expect(page.locator("#readout")).to_contain_text("score")
+        expect(page.get_by_role("status")).to_be_hidden()
+        serves(other.path, "toy-2")
+        page.clock.fast_forward(60_000)
+        expect(page.get_by_role("status")).to_contain_text("toy-2")
+        expect(page.locator("#model")).to_contain_text("toy-1")
+        page.get_by_role("button", name="Show the new one").click()
+        expect(page.locator("#model")).to_contain_text("toy-2")
+        expect(field(page, "late_payments")).to_have_value("3")
+        expect(page.get_by_role("status")).to_be_hidden()
+        serves(bundle.path, "toy-3")
+        page.get_by_role("button", name="Decide").click()
+        expect(page.get_by_role("status")).to_contain_text("toy-3")
+        page.close()
+    finally:
+        process.kill()
 
 
 def test_a_refused_value_is_told_beside_its_field(page: Page, faults: list[str]) -> None:

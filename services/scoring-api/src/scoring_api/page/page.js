@@ -6,9 +6,12 @@ import * as service from "./service.js";
 import { percent, valueOf } from "./words.js";
 
 const PAUSE_MS = 200;
+const LOOK_MS = 10_000;
 const find = (selector) => document.querySelector(selector);
 const [along, decide, example, key, slider] = ["#along", "#decide", "#example", "#key", "#slider"].map(find);
 
+let model;
+let examples;
 let form;
 let points = [];
 let waiting;
@@ -18,21 +21,40 @@ const curve = new Curve(find("#curve"), (at) => move(at));
 start();
 
 async function start() {
-  const [model, examples] = await guarded(() => Promise.all([service.model(), service.examples()])) ?? [];
-  if (!model) return;
+  for (const place of document.querySelectorAll(".outlook")) place.append(find("#outlook").content.cloneNode(true));
+  if (!await load()) return;
+  form.fill(model.reference_applicant);
+  listen();
+  preview();
+}
+
+// Whether there is a model; the form is made anew for it.
+async function load() {
+  const [served, invented] = await guarded(() => Promise.all([service.model(), service.examples()])) ?? [];
+  if (!served) return false;
+  [model, examples] = [served, invented];
   form = new Form(model.fields);
   const { name, version } = model.manifest.dataset;
   find("#model").textContent = `${name} ${version}, model ${nameOf(model)}`;
   along.replaceChildren(...form.fields.map((field) => new Option(field.name)));
   along.value = model.policy.exposure_field in model.reference_applicant ? model.policy.exposure_field : form.fields[0].name;
-  example.add(new Option("the typical approved applicant", ""));
+  example.replaceChildren(new Option("the typical approved applicant", ""));
   examples.forEach((one, place) => example.add(new Option(`score ${one.score}: would be ${one.would_be}`, String(place))));
-  form.fill(model.reference_applicant);
-  listen(model, examples);
+  find("#renewed").hidden = true;
+  return true;
+}
+
+// What was filled in stays, where the new model has a field for it.
+async function renew() {
+  const applicant = form.applicant();
+  if (!await load()) return;
+  form.fill({ ...model.reference_applicant, ...applicant });
   preview();
 }
 
-function listen(model, examples) {
+function listen() {
+  find("#renew").addEventListener("click", renew);
+  setInterval(look, LOOK_MS);
   example.addEventListener("change", () => {
     form.fill(example.value === "" ? model.reference_applicant : examples[Number(example.value)].applicant);
     changed(0);
@@ -109,12 +131,24 @@ async function decideNow() {
 }
 
 function tell(section, told) {
-  const words = { ...told, pd: percent(told.pd) };
+  const words = { ...told, verdict: told.decision ?? told.would_be, pd: percent(told.pd) };
   for (const place of document.querySelectorAll(`${section} [data-told]`)) {
     if (place.dataset.told in words) place.textContent = words[place.dataset.told];
   }
   const verdict = find(`${section} .verdict`);
   verdict.dataset.verdict = verdict.textContent;
+}
+
+// Another model may answer while the page is only looked at. Why the service does not is told to whoever asks it something.
+async function look() {
+  if (document.hidden) return;
+  await service.ready().then(compare, () => undefined);
+}
+
+function compare(told) {
+  if (!model || !told.model_digest || nameOf(told) === nameOf(model)) return;
+  find("#new-model").textContent = nameOf(told);
+  find("#renewed").hidden = false;
 }
 
 // What an action gives, or nothing when it was refused, and then why.
@@ -123,6 +157,7 @@ async function guarded(action) {
     const told = await action();
     form?.clear();
     trouble("");
+    compare(told);
     return told;
   } catch (error) {
     if (error.name === "AbortError") return undefined;

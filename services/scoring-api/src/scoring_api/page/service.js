@@ -15,6 +15,7 @@ export function useKey(text) {
 }
 
 export const model = () => ask("model");
+export const ready = () => ask("ready");
 export const examples = () => ask("model/examples");
 export const decide = (applicant) => ask("v1/score", { body: applicant });
 
