@@ -30,11 +30,13 @@ def platform(request: pytest.FixtureRequest) -> Iterator[Platform]:
     there, made = nodes.exists(), Platform()
     if there and not keep:
         pytest.fail("a cluster is there already: `make down`, or take it with ARGS=--keep")
-    images.build(images.SERVICES)
+    # The loop's image takes minutes and gigabytes: only for whoever asks for that case.
+    full = any(item.get_closest_marker("full") for item in request.session.items)
+    images.build([*images.SERVICES, *([images.TRAINING] if full else [])])
     began = time.monotonic()
     try:
         if not there:
-            credit_release("up")
+            credit_release("up", *(["--training"] if full else []))
             made.note("up: all Applications Synced and Healthy, images being there, s", round(time.monotonic() - began))
         made.remember()
         yield made
@@ -44,9 +46,9 @@ def platform(request: pytest.FixtureRequest) -> Iterator[Platform]:
             credit_release("down")
 
 
-def credit_release(verb: str) -> None:
+def credit_release(verb: str, *arguments: str) -> None:
     """Its lines go to the terminal, for whoever waits."""
     program = Path(sys.executable).with_name("credit-release")
-    done = subprocess.run([program, verb], cwd=ROOT)
+    done = subprocess.run([program, verb, *arguments], cwd=ROOT)
     if done.returncode:
         pytest.exit(f"credit-release {verb} failed; its last lines say why", done.returncode)

@@ -120,12 +120,12 @@ class Platform:
 
 
 def until(what: str, seconds: float, condition: Callable[[], Found]) -> tuple[Found, float]:
-    """Wait until a condition gives something true; gives it, and after how many seconds."""
+    """Wait until a condition, which may assert, gives something true; gives it, and after how many seconds."""
     began, seen = time.monotonic(), "nothing"
     while (passed := time.monotonic() - began) < seconds:
         try:
             found = condition()
-        except (DeliveryError, OSError) as error:
+        except (AssertionError, DeliveryError, OSError) as error:
             seen = str(error)
         else:
             if found:
