@@ -32,8 +32,7 @@ setup-infra: .venv-infra/ready ## make .venv-infra from infra/pulumi's lock
 	$(BIN)/uv pip sync --quiet --python $(INFRA)/python infra/pulumi/requirements.lock && touch $@
 
 lock: setup ## resolve all requirements anew into their lock files
-	for lock in . infra/pulumi; do (cd $$lock && $(CURDIR)/$(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
-		--no-annotate --no-header --no-emit-index-url requirements.in -o requirements.lock) || exit 1; done
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m credit_delivery.supply_chain lock
 
 demo: setup ## train, prove, register, serve, score; then a downturn, the monitor's verdict, a new candidate
 	$(BIN)/credit-train demo dataset=$(DATASET) $(ARGS)

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from credit_delivery import programs
-from credit_delivery.supply_chain import licences, locks
+from credit_delivery.supply_chain import licences, locks, resolution
 from credit_delivery.supply_chain.__main__ import main
 
 from .workflows import ROOT
@@ -85,6 +85,45 @@ def test_identifiers_of_a_bill_are_of_spdxs_form_and_unique(checkout: Path) -> N
     identifiers = [part["SPDXID"] for part in bill["packages"]]
     assert len(set(identifiers)) == len(identifiers)
     assert [one for one in identifiers if not re.fullmatch(r"SPDXRef-[a-zA-Z0-9.-]+", one)] == []
+
+
+DOCKERFILES = [
+    path
+    for path in map(ROOT.joinpath, programs.run(["git", "ls-files"], folder=ROOT).split())
+    if path.name == "Dockerfile"
+]
+
+
+@pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=lambda path: path.parent.name)
+def test_an_image_installs_nothing_whose_hash_it_does_not_know(dockerfile: Path) -> None:
+    text = dockerfile.read_text().replace("\\\n", " ")
+    installs = re.findall(r"pip (?:--python \S+ )?install [^&\n]+", text)
+    assert [one for one in installs if "--require-hashes" not in one and "--no-index" not in one] == []
+    named = re.findall(r"source=([\w./-]+\.lock)", text)
+    assert bool(named) == bool(installs)
+    for name in named:
+        packages = locks.read(ROOT, Path(name)).packages
+        assert [package.name for package in packages if not package.hashes] == [], name
+
+
+def test_every_lock_is_one_that_make_lock_writes() -> None:
+    written = {*resolution.UNHASHED, *resolution.IMAGES}
+    assert {lock.path for lock in locks.read_all(ROOT)} == written
+    assert [
+        str(lock.parent / source)
+        for lock, source in resolution.IMAGES.items()
+        if not (ROOT / lock.parent / source).exists()
+    ] == []
+
+
+@pytest.mark.parametrize(
+    "lock", [lock for lock, source in resolution.IMAGES.items() if source == "pyproject.toml"], ids=str
+)
+def test_an_image_has_the_versions_that_tests_ran_on(lock: Path) -> None:
+    tested = {package.name: package.version for package in locks.read(ROOT, resolution.TESTED).packages}
+    assert {
+        one.name: one.version for one in locks.read(ROOT, lock).packages if one.version != tested.get(one.name)
+    } == {}
 
 
 def test_licences_of_everything_locked_here_are_allowed_or_accepted() -> None:

@@ -15,7 +15,16 @@ from pathlib import Path
 from credit_contract.errors import ContractError
 from credit_delivery.errors import DeliveryError, RefusedError
 from credit_delivery.programs import run
-from credit_delivery.supply_chain import advisories, licences, locks, manifests, published, release_files, sbom
+from credit_delivery.supply_chain import (
+    advisories,
+    licences,
+    locks,
+    manifests,
+    published,
+    release_files,
+    resolution,
+    sbom,
+)
 
 Verb = Callable[[argparse.Namespace], None]
 VAR = Path("var")
@@ -44,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
         command.set_defaults(verb=verb)
         return command
 
+    add("lock", _lock, "resolve all requirements anew into their lock files")
     add("sbom", _sbom, "write an SPDX bill of materials per lock file into var/sbom")
     add("scan", _scan, f"ask the source that {advisories.SETTING} names for vulnerabilities of what is locked")
     add("licences", _licences, "list and check the licences of what is locked, into var/licences.txt")
@@ -54,6 +64,10 @@ def _parser() -> argparse.ArgumentParser:
     publish = add("publish-models", _publish_models, "copy released model images to a registry and sign them there")
     publish.add_argument("registry", help="its address, without the image")
     return parser
+
+
+def _lock(_: argparse.Namespace) -> None:
+    print("\n".join(map(str, resolution.resolve(HERE.resolve()))))
 
 
 def _sbom(_: argparse.Namespace) -> None:
