@@ -1,4 +1,6 @@
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -166,6 +168,26 @@ def test_a_home_that_cannot_be_made_is_one_line(monkeypatch, tmp_path):
     (tmp_path / "var").write_text("a file where a folder belongs")
     with pytest.raises(RegistryError, match="tracking store"):
         Registry(tmp_path / "var")
+
+
+def test_a_store_that_finds_no_room_while_it_is_made_leaves_nothing_behind(monkeypatch, tmp_path):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    tried = """
+import resource, sys
+from pathlib import Path
+from credit_training.errors import RegistryError
+from credit_training.registry import Registry
+resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+try:
+    Registry(Path(sys.argv[1]))
+except RegistryError as error:
+    print(error)
+"""
+    ended = subprocess.run([sys.executable, "-c", tried, tmp_path], capture_output=True, text=True, check=True)
+    (line,) = ended.stdout.splitlines()
+    assert line.startswith(f"tracking store sqlite:///{tmp_path}/mlflow.db: ")
+    assert "disk" in line
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_search_is_one_run_with_a_child_for_each_trial_however_often_it_is_resumed(registry, client):

@@ -71,11 +71,14 @@ class Registry:
             logging.getLogger(chatty).setLevel(logging.WARNING)
         self._artefacts: Path | None = None
         self.address = os.environ.get("MLFLOW_TRACKING_URI", "")
-        if not self.address:
-            self.address = f"sqlite:///{home.resolve() / 'mlflow.db'}"
+        embedded = None if self.address else home.resolve() / "mlflow.db"
+        if embedded is not None:
+            self.address = f"sqlite:///{embedded}"
             self._artefacts = home.resolve() / "mlartifacts"
         with self._reported():
             home.mkdir(parents=True, exist_ok=True)
+            if embedded is not None and not embedded.exists():
+                _make_store(embedded)
             self._client = MlflowClient(tracking_uri=self.address, registry_uri=self.address)
 
     def record(self, run: TrackedRun) -> str:
@@ -246,6 +249,16 @@ class Registry:
 def registered_name(dataset: str) -> str:
     """The name of a dataset's experiment and of its registered model."""
     return f"credit-{dataset}"
+
+
+def _make_store(path: Path) -> None:
+    """An empty store at `path`, migrated aside: MLflow cannot go on with one whose migration broke off."""
+    with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
+        aside = Path(folder, path.name)
+        address = f"sqlite:///{aside}"
+        MlflowClient(tracking_uri=address, registry_uri=address)
+        if not path.exists():
+            aside.replace(path)
 
 
 def _leaves(document: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
