@@ -98,7 +98,7 @@ def test_a_version_changes_what_its_dataset_left_and_what_it_changed(gate_yaml):
     gates = [{"name": name, "figure": f"network.{name}", "minimum": 0.7, "why": "w"} for name in ("auc", "ks")]
     changes = {"datasets": {"small": {"auc": {"minimum": 0.6}}}, "versions": {"journal": {"auc": {"minimum": 0.5}}}}
     path = gate_yaml({"gates": gates, **changes})
-    assert [gate.minimum for gate in load_gates(path, "small", "journal")] == [0.5, 0.7]
+    assert [gate.minimum for gate in load_gates(path, "small", "journal-20260601T000000Z-90d")] == [0.5, 0.7]
     assert [gate.minimum for gate in load_gates(path, "small", "v2")] == [0.6, 0.7]
 
 
@@ -106,7 +106,7 @@ def test_a_retrained_model_must_beat_the_champion_on_the_newest_outcomes():
     champion = {"auc": 0.78, "log_loss": 0.43}
     figures = good_figures()
     figures["network"] |= {"auc": 0.775, "log_loss": 0.44}
-    judged = evaluate(load_gates(SHIPPED, "taiwan", "journal"), figures | {"champion": champion})
+    judged = evaluate(load_gates(SHIPPED, "taiwan", "journal-20260601T000000Z-365d"), figures | {"champion": champion})
     assert "log_loss_against_champion" in failed(judged)
     assert "auc_against_champion" not in failed(judged)
 

@@ -5,6 +5,7 @@ import pytest
 from sqlalchemy import create_engine
 
 from credit_contract.decision import ChainHead, DecisionRecord, Provenance
+from credit_training.cli import main
 from credit_training.dataset import load_dataset
 from credit_training.errors import DatasetError, SourceError
 from credit_training.prepare import prepared
@@ -12,9 +13,10 @@ from scoring_api.journal import Entry
 from scoring_api.journal.engine import open_engine
 from scoring_api.journal.rows import sealed
 from scoring_api.journal.store import Store
-from scoring_api.journal.tables import outcomes, written
+from scoring_api.journal.tables import applicants, outcomes, written
 
 CUT_OFF = datetime(2026, 6, 1, tzinfo=UTC)
+VERSION = "journal-20260601T000000Z-90d"
 OLD = CUT_OFF - timedelta(days=100)
 APPLICANT = {"requested_amount": 9000, "term_months": 24, "purpose": "car", "channel": "branch", "net_income": None,
              "employment_type": "permanent", "employment_years": 2.5, "housing": "tenant", "region": "north",
@@ -67,7 +69,7 @@ def test_only_what_had_matured_at_the_cut_off_is_learned_from(journal, tmp_path)
     known = [(name, outcome, CUT_OFF - hour) for name, outcome in pairs]
     known += [("young", "paid", CUT_OFF - hour), ("told later", "paid", CUT_OFF), ("nobody", "paid", OLD)]
     fill(journal, entries, known)
-    found = prepared(load_dataset("journal"), "journal", tmp_path).frame
+    found = prepared(load_dataset("journal"), VERSION, tmp_path).frame
     assert sorted(found["term_months"]) == [12 + n for n in range(24)]
     assert found["_target"].sum() == 8
 
@@ -76,9 +78,9 @@ def test_it_is_the_portfolio_as_the_service_recorded_it(journal, tmp_path):
     entries = [decision(f"d{n:02}", pd=n / 40, monitored={"sex": "male"} if n % 2 else {}, term_months=12 + n)
                for n in range(24)]  # fmt: skip
     fill(journal, entries, [(f"d{n:02}", "defaulted" if n % 4 == 0 else "paid", OLD) for n in range(24)])
-    data = prepared(load_dataset("journal"), "journal", tmp_path)
+    data = prepared(load_dataset("journal"), VERSION, tmp_path)
     shipped = load_dataset("simulated")
-    scored = [field.name for field in data.spec.feature_schema("journal").scored_fields]
+    scored = [field.name for field in data.spec.feature_schema(VERSION).scored_fields]
     assert scored == [field.name for field in shipped.feature_schema("v2").scored_fields]
     assert (data.spec.name, data.spec.policy) == ("simulated", shipped.policy)
     assert data.frame["sex"].value_counts().to_dict() == {"male": 12}
@@ -87,10 +89,34 @@ def test_it_is_the_portfolio_as_the_service_recorded_it(journal, tmp_path):
     assert {str(day.date()) for day in data.frame["_time"]} == {OLD.date().isoformat()}
 
 
+def test_its_version_names_all_that_it_takes_to_rebuild_the_hold_out(journal, tmp_path, monkeypatch, capsys):
+    entries = [decision(f"d{n:02}", term_months=12 + n) for n in range(60)]
+    known = [(f"d{n:02}", "defaulted" if n % 3 == 0 else "paid", OLD) for n in range(60)]
+    fill(journal, [*entries, decision("told later")], [*known, ("told later", "paid", CUT_OFF)])
+    learned = prepared(load_dataset("journal"), VERSION, tmp_path)
+    for name in ("DATASET", "CUT_OFF", "PERFORMANCE_DAYS"):
+        monkeypatch.delenv(f"RETRAIN_{name}")
+    monkeypatch.setenv("CREDIT_HOME", str(tmp_path / "elsewhere"))
+    again = ["holdout", "dataset=simulated", f"versions=[{learned.dataset.version}]", "--out", str(tmp_path / "h.npz")]
+    assert main(again) == 0
+    assert learned.holdout_sha256 in capsys.readouterr().out
+
+
+def test_what_the_journal_forgot_is_not_remembered_here(journal, tmp_path):
+    pairs = [(f"d{n:02}", "defaulted" if n % 3 == 0 else "paid", OLD) for n in range(60)]
+    fill(journal, [decision(name, term_months=12 + n) for n, (name, *_) in enumerate(pairs)], pairs)
+    before = prepared(load_dataset("journal"), VERSION, tmp_path)
+    with create_engine(open_engine(journal).url).begin() as connection:
+        connection.execute(applicants.delete())
+    with pytest.raises(SourceError, match="no decision in the journal had matured"):
+        prepared(load_dataset("journal"), VERSION, tmp_path)
+    assert len(before.frame) == 60
+
+
 def test_a_journal_without_matured_outcomes_is_one_line(journal, tmp_path):
     fill(journal, [decision("d")], [("d", "paid", CUT_OFF)])
     with pytest.raises(SourceError, match="no decision in the journal had matured"):
-        prepared(load_dataset("journal"), "journal", tmp_path)
+        prepared(load_dataset("journal"), VERSION, tmp_path)
 
 
 @pytest.mark.parametrize("address", ["mysql://root:secret@host/x", "nonsense:secret", "sqlite:////no/such/secret.db"])
@@ -99,7 +125,7 @@ def test_a_journal_that_cannot_be_read_is_one_line_without_its_address(address, 
         monkeypatch.setenv(f"RETRAIN_{name}", value)
     monkeypatch.setenv("JOURNAL_URL", address)
     with pytest.raises(SourceError, match=r"journal|JOURNAL_URL") as caught:
-        prepared(load_dataset("journal"), "journal", tmp_path)
+        prepared(load_dataset("journal"), VERSION, tmp_path)
     assert "secret" not in str(caught.value)
 
 

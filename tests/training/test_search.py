@@ -1,6 +1,9 @@
+import shutil
+
 import numpy as np
 import pytest
 
+from credit_training.cli import main
 from credit_training.errors import SearchError
 from credit_training.network_recipe import NetworkRecipe
 from credit_training.search import search
@@ -79,3 +82,35 @@ def test_a_database_that_cannot_be_used_is_one_line(some, tmp_path):
     with pytest.raises(SearchError, match="cannot be used") as raised:
         search(some, RECIPE, (), config(), 1, f"sqlite:///{tmp_path}/no/such/folder/search.db")
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("sampler", ["grid", "random"])
+def test_the_command_line_alone_chooses_sampler_and_space(
+    sampler, tmp_path, lender, capsys, monkeypatch, tracking_store
+):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setenv("CREDIT_HOME", str(tmp_path))
+    shutil.copy(tracking_store, tmp_path)
+    tiny = [f"model.{key}={value}" for key, value in RECIPE.model_dump(mode="json").items()]
+    space = ["search.space={hidden: [[4]]}", "search.space.dropout=[0.0, 0.2]"]
+    chosen = [f"search.sampler={sampler}", "search.trials=2", "search.folds=2", *space]
+    assert main(["search", f"dataset={lender.yaml}", *tiny, *chosen]) == 0
+    tried = [line.split(maxsplit=3)[3] for line in capsys.readouterr().out.splitlines()]
+    combinations = {f"model.hidden=[4] model.dropout={dropout}" for dropout in (0.0, 0.2)}
+    assert set(tried) == combinations if sampler == "grid" else set(tried) <= combinations
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("search.space={}", "search.space: Dictionary should have at least 1 item"),
+        ("search.space.hiden=[[4]]", "has no key 'search.space.hiden'; the nearest is 'search.space.hidden'"),
+        ("search.space.dropout=[]", "search.space.dropout"),
+        ("search.space.dropout={low: 0.3, high: 0.1}", "low 0.3 is above high 0.1"),
+        ("search.space={hidden:[[4]]}", "search.space={hidden:[[4]]}"),
+    ],
+)
+def test_a_space_that_cannot_be_read_is_one_line(override, message, capsys):
+    assert main(["config", override]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert message in line

@@ -8,7 +8,7 @@ from __future__ import annotations
 import shutil
 import sys
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -76,8 +76,10 @@ def source(root: Path, given: Path | None = None) -> Rebuild:
     return lambda dataset: rebuild(dataset, root) if given is None else read(given, dataset)
 
 
-def rebuild(dataset: DatasetVersion, root: Path) -> Holdout:
+def rebuild(dataset: DatasetVersion, root: Path, environment: Mapping[str, str] | None = None) -> Holdout:
     """The hold-out of a dataset version, by `credit-train holdout` in the checkout at `root`.
+
+    `environment` is added to this process's own: where the journal is, of a version that was learned from it.
 
     Raises:
         EvidenceError: it has not the hash that `dataset` says.
@@ -91,7 +93,7 @@ def rebuild(dataset: DatasetVersion, root: Path) -> Holdout:
     with TemporaryDirectory(prefix="credit-holdout-") as folder:
         out = Path(folder, "holdout.npz")
         which = [f"dataset={dataset.name}", f"versions=[{dataset.version}]"]
-        run([program, "holdout", *which, "--out", str(out)], folder=root)
+        run([program, "holdout", *which, "--out", str(out)], environment=environment, folder=root)
         return read(out, dataset)
 
 
@@ -114,6 +116,8 @@ def read(path: Path, dataset: DatasetVersion) -> Holdout:
         raise EvidenceError(
             f"hold-out of {found.name} {found.version} has sha256 {found.holdout_sha256[:12]}, the release was made "
             f"for {dataset.name} {dataset.version} with {dataset.holdout_sha256[:12]}: source, recipe or split changed"
+            + ", or the journal has forgotten applicants since; retrain"
+            * found.version.startswith("journal-")
         )
     numbers, categories, groups = (_of_kind(content, kind) for kind in ("number", "category", "group"))
     return Holdout(dataset, numbers, categories, groups, target, weight)

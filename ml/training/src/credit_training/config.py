@@ -11,17 +11,19 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
+from omegaconf.errors import ConfigKeyError, ConfigTypeError, OmegaConfBaseException
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from yaml import YAMLError
 
-from credit_training.dataset import conf_folder, load_dataset
+from credit_training.dataset import DatasetSpec, conf_folder, load_dataset
 from credit_training.errors import ConfigError
 from credit_training.network_recipe import NetworkRecipe
 from credit_training.search_plan import SearchConfig
 
 Document = TypeVar("Document", bound=BaseModel)
 Algorithm = Literal["logistic", "boosting", "network"]
+SPACE = "search.space"
+"""The one mapping whose keys are open, to those of `model`: an override replaces it, or one key's choices, whole."""
 
 
 class Section(BaseModel):
@@ -63,6 +65,11 @@ class TrainConfig(Section):
     search: SearchConfig
 
     @property
+    def spec(self) -> DatasetSpec:
+        """The dataset, which is the journal's where the last version is."""
+        return load_dataset(self.dataset, self.versions[-1])
+
+    @property
     def registers(self) -> bool:
         """Whether a run may register its candidate: what keeps leaks or protected attributes is a study."""
         return self.register_candidate and not self.protected_used and not self.keep_leaks
@@ -73,14 +80,18 @@ def train_config(overrides: Sequence[str]) -> TrainConfig:
 
     Raises:
         ConfigError: an unknown key (names the nearest one) or a value of a wrong kind.
-        DatasetError: an unknown dataset.
+        DatasetError: an unknown dataset, version or leak.
     """
     base = complete(_read(conf_folder() / "train.yaml"))
     chosen = merge(base, overrides, "conf/train.yaml")
-    of_dataset = OmegaConf.create(load_dataset(chosen.dataset).train)
+    spec = load_dataset(chosen.dataset, _last(chosen.versions))
+    of_dataset = OmegaConf.create(spec.train)
     dotted = [f"{key}={_text(value)}" for key, value in flatten(of_dataset)]
     document = merge(merge(base, dotted, f"{chosen.dataset}.yaml: train"), overrides, "conf/train.yaml")
-    return validated(TrainConfig, OmegaConf.to_container(document, resolve=True), "conf/train.yaml")
+    config = validated(TrainConfig, OmegaConf.to_container(document, resolve=True), "conf/train.yaml")
+    for version in config.versions:
+        spec.feature_schema(version, config.protected_used, config.keep_leaks)
+    return config
 
 
 def complete(document: DictConfig) -> DictConfig:
@@ -104,14 +115,18 @@ def merge(base: DictConfig, overrides: Sequence[str], where: str) -> DictConfig:
         if not equals:
             raise ConfigError(f"{override!r} is not key=value")
         try:
+            if key == SPACE or _searched(key) in known:
+                choices = OmegaConf.from_dotlist([f"choices={value}"]).choices
+                OmegaConf.update(document, key, choices, merge=False, force_add=True)
+                continue
             if OmegaConf.select(document, key, throw_on_missing=False) is None and key not in known:
                 raise ConfigKeyError(key)
             document.merge_with_dotlist([f"{key}={value}"])
-        except (ConfigKeyError, AttributeError):
+        except (ConfigKeyError, ConfigTypeError, AttributeError):
             nearest = difflib.get_close_matches(key, known, n=1, cutoff=0)[0]
             raise ConfigError(f"{where} has no key {key!r}; the nearest is {nearest!r}") from None
         except (OmegaConfBaseException, YAMLError) as error:
-            raise ConfigError(f"{where}: {key}={value}: {str(error).splitlines()[0]}") from None
+            raise ConfigError(f"{where}: {key}={value}: {' '.join(str(error).split())}") from None
     return document
 
 
@@ -136,6 +151,17 @@ def flatten(document: Mapping[str, Any] | DictConfig, prefix: str = "") -> Itera
             yield from flatten(value, f"{prefix}{key!s}.")
         else:
             yield f"{prefix}{key!s}", value
+
+
+def _last(versions: Any) -> str:
+    """The last of the versions, which are not yet checked."""
+    return str(versions[-1]) if OmegaConf.is_list(versions) and len(versions) else ""
+
+
+def _searched(key: str) -> str | None:
+    """The key of `model` whose choices an override of the space gives, if it does."""
+    name = key.removeprefix(f"{SPACE}.")
+    return None if name == key or "." in name else f"model.{name}"
 
 
 def _read(path: Path) -> DictConfig:

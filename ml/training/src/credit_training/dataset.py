@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, Self
 
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
-from pydantic import AwareDatetime, Field as Constraint, ValidationError, field_validator, model_validator
+from pydantic import Field as Constraint, ValidationError, field_validator, model_validator
 from yaml import YAMLError
 
 from credit_contract.errors import SchemaError
@@ -21,76 +21,7 @@ from credit_contract.policy import Policy
 from credit_contract.schema import FeatureSchema, Field, Frozen, Role
 from credit_training.errors import DatasetError
 from credit_training.recipe import Step
-
-Sha256 = Annotated[str, Constraint(pattern=r"^[0-9a-f]{64}$")]
-JOURNAL = "journal"
-"""The dataset of a retraining run: `conf/journal.yaml`, in the form of the portfolio that it names."""
-HttpUrl = Annotated[str, Constraint(pattern=r"^https?://")]
-
-
-class FileSource(Frozen):
-    """A delimited file below CREDIT_DATA_DIR, or at its publisher.
-
-    `columns` names the columns of a file without header. `members` leads through nested archives;
-    `converter` turns what the publisher offers into the table. `sha256` is the table's.
-    """
-
-    kind: Literal["file"]
-    path: str
-    delimiter: Annotated[str, Constraint(min_length=1, max_length=1)] = ","
-    columns: tuple[str, ...] = ()
-    url: HttpUrl | None = None
-    publisher_sha256: Sha256 | None = None
-    members: tuple[str, ...] = ()
-    converter: str | None = None
-    sha256: Sha256 | None = None
-
-
-class HttpSource(Frozen):
-    """An HTTP API that answers JSON: the list under `records`, page by page if `page_parameter` is given."""
-
-    kind: Literal["http"]
-    url: HttpUrl
-    parameters: dict[str, str | int] = Constraint(default_factory=dict)
-    records: tuple[str, ...] = ()
-    page_parameter: str | None = None
-    first_page: int = 1
-    sha256: Sha256 | None = None
-
-
-class SqlSource(Frozen):
-    """A query against any database that SQLAlchemy speaks to; `${oc.env:NAME}` keeps passwords out of the YAML."""
-
-    kind: Literal["sql"]
-    url: str
-    query: str
-    sha256: Sha256 | None = None
-
-
-class JournalSource(Frozen):
-    """The scoring API's journal: decisions whose performance window was over at `cut_off`, with outcomes known then.
-
-    `performance_days`: from a decision until its outcome is complete.
-    """
-
-    kind: Literal["journal"]
-    url: str
-    cut_off: AwareDatetime
-    performance_days: Annotated[int, Constraint(gt=0)]
-    sha256: Sha256 | None = None
-
-
-class SimulatorSource(Frozen):
-    """The portfolio simulator with these settings of its scenario."""
-
-    kind: Literal["simulator"]
-    scenario: dict[str, Any] = Constraint(default_factory=dict)
-    sha256: Sha256 | None = None
-
-
-Source = Annotated[
-    FileSource | HttpSource | SqlSource | JournalSource | SimulatorSource, Constraint(discriminator="kind")
-]
+from credit_training.source_spec import JOURNAL, JOURNAL_VERSION, JournalSource, Sha256, Source
 
 
 class Column(Field):
@@ -251,8 +182,10 @@ def _as_recorded(base: DatasetSpec, content: dict[Any, Any]) -> dict[str, Any]:
         for column in columns
     ]
     kept = base.model_dump(include={"name", "features", "policy"}) | {"fields": fields}
-    train = base.train | content.get("train", {})
-    return kept | {str(key): value for key, value in content.items()} | {"train": train}
+    version = JournalSource.model_validate(content["source"]).version
+    versions = {version: content["versions"][JOURNAL]}
+    train = base.train | content.get("train", {}) | {"versions": [version]}
+    return kept | {str(key): value for key, value in content.items()} | {"versions": versions, "train": train}
 
 
 def _first_problem(error: ValidationError) -> tuple[str, str]:
@@ -272,24 +205,34 @@ def dataset_names() -> list[str]:
     return sorted(path.stem for path in (conf_folder() / "dataset").glob("*.yaml"))
 
 
-def load_dataset(name: str) -> DatasetSpec:
+def load_dataset(name: str, version: str = "") -> DatasetSpec:
     """A shipped dataset by name, `journal`, or one's own by the path of its YAML.
+
+    A `version` that is the journal's gives the journal of that dataset, as it was asked then.
 
     Raises:
         DatasetError: no such dataset, or its YAML is wrong; names the key.
     """
     name = str(name)  # an override may be empty, or a number
+    if asked := JOURNAL_VERSION.fullmatch(version):
+        given = {"like": name, "source": {"cut_off": asked[1], "performance_days": asked[2]}}
+        return _read(conf_folder() / f"{JOURNAL}.yaml", given)
     path = Path(name) if name.endswith((".yaml", ".yml")) else conf_folder() / "dataset" / f"{name}.yaml"
     if name == JOURNAL:
-        path = conf_folder() / "journal.yaml"
+        path = conf_folder() / f"{JOURNAL}.yaml"
     if not path.is_file():
         near = difflib.get_close_matches(name, dataset_names(), n=1)
         hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(dataset_names())}"
         raise DatasetError(f"no dataset {name!r}; {hint}")
+    return _read(path, {})
+
+
+def _read(path: Path, given: dict[str, Any]) -> DatasetSpec:
+    """A dataset from its YAML, some keys of which are given."""
     try:
-        content = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
+        content = OmegaConf.to_container(OmegaConf.merge(OmegaConf.load(path), given), resolve=True)
         assert isinstance(content, dict)
-        if name == JOURNAL:
+        if "like" in content:
             content = _as_recorded(load_dataset(str(content.pop("like"))), content)
         return DatasetSpec.model_validate(content)
     except ValidationError as error:

@@ -10,7 +10,6 @@ from typing import Any
 
 from credit_contract.applicant import decode
 from credit_training.config import TrainConfig
-from credit_training.dataset import load_dataset
 from credit_training.explore import explore
 from credit_training.files import home
 from credit_training.prepare import prepared
@@ -28,7 +27,7 @@ def demo(config: TrainConfig) -> RunResult:
     Raises:
         TrainingError: the first step that failed, as one line.
     """
-    spec = load_dataset(config.dataset)
+    spec = config.spec
     progress = Progress(len(config.versions) + steps_of(config) + 1)
     reports: list[Path] = []
     for version in config.versions:

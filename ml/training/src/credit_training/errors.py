@@ -42,9 +42,9 @@ class TableError(TrainingError):
 class OutputError(TrainingError):
     """A file that cannot be written: full disk, read-only folder, a file where a folder belongs."""
 
-    def __init__(self, path: Path, cause: OSError) -> None:
+    def __init__(self, path: Path, cause: OSError, advice: str = "choose another folder with CREDIT_HOME") -> None:
         why = cause.strerror or str(cause)
-        super().__init__(f"cannot write {path}: {why}; free space or choose another folder with CREDIT_HOME")
+        super().__init__(f"cannot write {path}: {why}; free space or {advice}")
 
 
 class StateError(TrainingError):

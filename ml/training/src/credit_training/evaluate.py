@@ -8,7 +8,6 @@ from __future__ import annotations
 from credit_training.algorithms import fitting
 from credit_training.config import TrainConfig
 from credit_training.cross_validation import cross_validate
-from credit_training.dataset import load_dataset
 from credit_training.errors import ConfigError
 from credit_training.evaluation import Figures
 from credit_training.feature_steps import STEPS
@@ -29,7 +28,7 @@ def evaluate_all(config: TrainConfig) -> dict[str, Figures]:
     folds, repeats = config.cross_validation.folds, config.cross_validation.repeats
     if folds < 2:
         raise ConfigError(f"cross_validation.folds={folds}: ask for 2 or more, such as cross_validation.folds=5")
-    spec = load_dataset(config.dataset)
+    spec = config.spec
     steps = tuple(STEPS.validate_python(spec.features))
     portfolio = prepare(spec, config.versions[-1], home(), config.protected_used, config.keep_leaks)
     rows = " with ".join([f"{spec.name} {config.versions[-1]}", *(f"the leak {leak}" for leak in config.keep_leaks)])

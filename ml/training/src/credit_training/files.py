@@ -17,8 +17,8 @@ def home() -> Path:
     return Path(os.environ.get("CREDIT_HOME", "var"))
 
 
-def write_whole(path: Path, content: bytes) -> Path:
-    """Write a file completely or not at all.
+def write_whole(path: Path, content: bytes, advice: str = "choose another folder with CREDIT_HOME") -> Path:
+    """Write a file completely or not at all; `advice` says what to change where it cannot be written.
 
     Raises:
         OutputError: the folder or the file cannot be written.
@@ -27,7 +27,7 @@ def write_whole(path: Path, content: bytes) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     except OSError as error:
-        raise OutputError(path, error) from error
+        raise OutputError(path, error, advice) from error
     aside = Path(name)
     try:
         with os.fdopen(handle, "wb") as stream:
@@ -37,7 +37,7 @@ def write_whole(path: Path, content: bytes) -> Path:
         aside.chmod(0o644)
         return aside.replace(path)
     except OSError as error:
-        raise OutputError(path, error) from error
+        raise OutputError(path, error, advice) from error
     finally:
         aside.unlink(missing_ok=True)
 

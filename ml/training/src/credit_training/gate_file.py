@@ -19,7 +19,8 @@ from credit_contract.gates import Gate, GateResult, read_gates
 def load_gates(path: Path, dataset: str, version: str = "") -> tuple[Gate, ...]:
     """The gates that a dataset's networks must pass, in the order of the file.
 
-    A dataset version may change them too, after the dataset: `journal` does, of whatever portfolio.
+    A dataset version may change them too, after the dataset, by its name up to the first hyphen: `journal` does, of
+    whatever portfolio and cut-off.
 
     Raises:
         GateError: no such file, no gates in it, a change of a gate that does not exist, a key that no gate has.
@@ -35,7 +36,7 @@ def load_gates(path: Path, dataset: str, version: str = "") -> tuple[Gate, ...]:
     common: list[dict[str, Any]] = document["gates"]
     names = [str(gate.get("name")) for gate in common]
     changed: dict[str, dict[str, Any]] = {name: {} for name in names}
-    for section, key in (("datasets", dataset), ("versions", version)):
+    for section, key in (("datasets", dataset), ("versions", version.partition("-")[0])):
         for name, change in (document.get(section) or {}).get(key, {}).items():
             if name not in changed:
                 nearest = difflib.get_close_matches(name, names, n=1, cutoff=0)[0]

@@ -32,7 +32,7 @@ def write_holdout(spec: DatasetSpec, version: str, home: Path, out: Path) -> Pre
     data = prepared(spec, version, home)
     stream = io.BytesIO()
     np.savez_compressed(stream, allow_pickle=False, **_arrays(data))
-    write_whole(out, stream.getvalue())
+    write_whole(out, stream.getvalue(), "choose another file with --out")
     return data
 
 

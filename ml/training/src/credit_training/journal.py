@@ -15,8 +15,8 @@ from sqlalchemy import Engine, create_engine, make_url, text
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from credit_contract.decision import GOLDEN_CHECK
-from credit_training.dataset import JournalSource
 from credit_training.errors import SourceError
+from credit_training.source_spec import JournalSource
 
 # No outcome is complete before its performance window is.
 MATURED = text("""

@@ -75,7 +75,8 @@ def _check_choices(recipe: NetworkRecipe, key: str, choices: Range | list[Any], 
     if key not in NetworkRecipe.model_fields:
         raise SearchError(f"search.space.{key}: the model has no such key; it has {', '.join(recipe.model_dump())}")
     if sampler == "grid" and isinstance(choices, Range):
-        raise SearchError(f"search.space.{key}: a grid takes a list of values, not a range")
+        advice = f"give one, as search.space.{key}=[{choices.low},{choices.high}], or leave it out of search.space"
+        raise SearchError(f"search.space.{key}: a grid takes a list of values, not a range; {advice}")
     for value in (choices.low, choices.high) if isinstance(choices, Range) else choices:
         _changed(recipe, {key: value})
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class Range(BaseModel):
@@ -19,6 +19,14 @@ class Range(BaseModel):
     low: int | float
     high: int | float
     log: bool = False
+
+    @model_validator(mode="after")
+    def _upwards(self) -> Self:
+        if self.low > self.high:
+            raise ValueError(f"low {self.low:g} is above high {self.high:g}")
+        if self.log and self.low <= 0:
+            raise ValueError(f"log needs a low above 0, not {self.low:g}")
+        return self
 
 
 class SearchConfig(BaseModel):
@@ -34,7 +42,7 @@ class SearchConfig(BaseModel):
     objective: Literal["log_loss", "auc"]
     trials: Annotated[int, Field(ge=1)]
     folds: Annotated[int, Field(ge=2)]
-    space: Annotated[dict[str, Range | list[Any]], Field(min_length=1)]
+    space: Annotated[dict[str, Range | Annotated[list[Any], Field(min_length=1)]], Field(min_length=1)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,11 +23,12 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from credit_contract.digest import sha256_bytes, sha256_json
 from credit_simulator import Scenario, simulate, write_csv
 from credit_simulator.errors import ScenarioError
-from credit_training.dataset import DatasetSpec, FileSource, HttpSource, JournalSource, SimulatorSource, SqlSource
+from credit_training.dataset import DatasetSpec
 from credit_training.download import CONVERTERS, download, member, records
 from credit_training.errors import SourceError
 from credit_training.files import write_whole
 from credit_training.journal import decided
+from credit_training.source_spec import FileSource, HttpSource, JournalSource, SimulatorSource, SqlSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,10 @@ def obtain(spec: DatasetSpec, home: Path) -> Raw:
         OutputError: what was fetched cannot be kept.
     """
     source = spec.source
+    if isinstance(source, JournalSource):
+        # Asked each time: what the journal must forget must not be remembered here.
+        content = _fetched(spec)
+        return Raw(content, sha256_bytes(content), f"the journal up to {source.cut_off:%Y-%m-%d %H:%M:%S}")
     given = _given(source) if isinstance(source, FileSource) else None
     kept = home / "data" / "raw" / f"{spec.name}-{sha256_json(source.model_dump(mode='json'))[:12]}.csv"
     path = given or kept

@@ -66,7 +66,8 @@ def numbers(table: TextTable, field: Field) -> npt.NDArray[np.float64]:
     """
     text = table.frame[field.name]
     absent = (text == "").to_numpy()
-    values = pd.to_numeric(text, errors="coerce").to_numpy(dtype=np.float64)
+    # As the contract reads a CSV file: what a source pads, a version's recipe cleans, since applicants come unpadded.
+    values = pd.to_numeric(text.where(text.str.strip() == text), errors="coerce").to_numpy(dtype=np.float64)
     assert field.minimum is not None
     assert field.maximum is not None
     _refuse_missing(table, field, absent)

@@ -10,10 +10,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from credit_contract.schema import Field
-from credit_training.dataset import DatasetSpec, FileSource
+from credit_training.dataset import DatasetSpec
 from credit_training.errors import TableError
 from credit_training.recipe import clean
 from credit_training.source import Raw
+from credit_training.source_spec import FileSource
 from credit_training.split import holdout_mask
 from credit_training.table import TextTable, categories, numbers, parse
 
@@ -78,9 +79,8 @@ def _target(spec: DatasetSpec, table: TextTable) -> npt.NDArray[np.int8]:
     outcome = table.frame[target.column]
     for row in outcome.index[~outcome.isin([*target.bad, *target.good])]:
         known = ", ".join([*target.bad, *target.good])
-        raise TableError(
-            table.origin, f"unknown outcome {str(outcome[row])[:40]!r}, expected one of {known}", target.column, row
-        )
+        what = f"unknown outcome {str(outcome[row])[:40]!r}, expected one of {known}"
+        raise TableError(table.origin, f"{what}; correct the row, or target.bad and target.good", target.column, row)
     bad = outcome.isin(list(target.bad))
     if bad.all() or not bad.any():
         only = "bad" if bad.all() else "good"
