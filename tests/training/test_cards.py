@@ -16,6 +16,7 @@ SCORED = {"auc": 0.7, "ks": 0.3, "brier": 0.1, "log_loss": 0.4, "ece": 0.01}
 @pytest.fixture
 def root(tmp_path):
     """A repository with two short cards and the figures of one cross-validation."""
+    (tmp_path / FOLDER).mkdir(parents=True)
     found = {"folds": 5, "repeats": 1, "mean": SCORED, "deviation": SCORED, "pooled": SCORED}
     keep_cross_validation("german", "v2", {"network": found}, tmp_path)
     block = "<!-- figures:german.cross_validation -->\n<!-- /figures -->"
@@ -108,3 +109,9 @@ def test_a_marker_that_cannot_be_filled_is_named(root, marker, message):
 def test_a_missing_card_says_where_to_run(tmp_path):
     with pytest.raises(CardError, match=r"MODEL_CARD\.md: No such file.*repository's root"):
         refresh(check=True, root=tmp_path)
+
+
+def test_figures_are_kept_in_the_repository_only(tmp_path):
+    with pytest.raises(CardError, match="has no docs/figures; run this in the repository's root"):
+        keep_cross_validation("german", "v2", {}, tmp_path)
+    assert not list(tmp_path.iterdir())

@@ -26,6 +26,8 @@ SMALL = [
     "proof.quantise=false", "proof.latency_calls=0",
 ]  # fmt: skip
 
+ENDED = {signal.SIGINT: (130, "interrupted"), signal.SIGTERM: (143, "terminated")}
+
 
 def pocket_lender(folder: Path) -> Path:
     document = yaml.safe_load((conf_folder() / "dataset" / "simulated.yaml").read_text())
@@ -105,9 +107,33 @@ def test_the_candidate_is_a_registered_version_with_its_proof(ran):
     assert {
         f"latency.{runtime}.batch_1.p50_us" for runtime in ("torch", "onnxruntime", "int8 dynamic", "openvino")
     } <= (set(measured))
-    files = {entry.path for entry in client.list_artifacts(version.run_id)}
-    assert any(name.endswith(".pt") for name in files)
-    assert any(name.endswith("run.html") for name in files)
+    assert {"model.pt", "pocket-run.html"} <= {entry.path for entry in client.list_artifacts(version.run_id)}
+
+
+def test_every_run_in_mlflow_says_what_was_fitted_on_what(ran):
+    client = MlflowClient(tracking_uri=f"sqlite:///{ran.first / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name("credit-pocket").experiment_id
+    found = {run.data.params["algorithm"]: run.data.params for run in client.search_runs([experiment])}
+    assert found["logistic"]["model.C"] == "1.0"
+    assert found["boosting"]["model.max_leaf_nodes"] == "10"
+    assert found["network"]["model.folds"] == "2"
+    assert {params["dataset.version"] for params in found.values()} == {"v2"}
+    assert all("drop_duplicates" in params["dataset.recipe"] for params in found.values())
+
+
+def test_a_selection_is_tracked_and_in_the_report_of_the_next_run(ran, tmp_path, monkeypatch, tracking_store, capsys):
+    monkeypatch.setenv("CREDIT_HOME", str(tmp_path))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    shutil.copy(tracking_store, tmp_path)
+    assert main(["select", ran.dataset, "versions=[v2]"]) == 0
+    told = capsys.readouterr().out.splitlines()[-1]
+    assert "fields are within one standard error" in told
+    main(["run", ran.dataset, *QUICK, *SMALL])
+    assert told in (tmp_path / "reports" / "pocket-run.html").read_text()
+    client = MlflowClient(tracking_uri=f"sqlite:///{tmp_path / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name("credit-pocket").experiment_id
+    (run,) = client.search_runs([experiment], "tags.algorithm = 'selection'")
+    assert {"enough", "importance.net_income", "elimination.auc_of_1"} <= set(run.data.metrics)
 
 
 def test_verify_repeats_the_proof_and_sees_another_model(ran, capsys):
@@ -165,7 +191,10 @@ def test_a_home_that_cannot_be_written_is_one_line(ran, tmp_path, monkeypatch, c
     assert "cannot write" in last
 
 
-@pytest.mark.parametrize(("sent", "moment"), [(signal.SIGINT, "export to ONNX"), (signal.SIGKILL, "record 1 runs")])
+@pytest.mark.parametrize(
+    ("sent", "moment"),
+    [(signal.SIGINT, "export to ONNX"), (signal.SIGTERM, "fit network"), (signal.SIGKILL, "record 1 runs")],
+)
 def test_an_interrupted_run_leaves_nothing_half_written(tmp_path, monkeypatch, tracking_store, sent, moment):
     shutil.copy(tracking_store, tmp_path)
     monkeypatch.setenv("CREDIT_HOME", str(tmp_path))
@@ -173,8 +202,8 @@ def test_an_interrupted_run_leaves_nothing_half_written(tmp_path, monkeypatch, t
     command = ["run", f"dataset={pocket_lender(tmp_path)}", *QUICK, *SMALL]
     said = interrupted(command, sent, moment)
     made = tmp_path / "bundles" / "pocket"
-    if sent == signal.SIGINT:
-        assert said.splitlines()[-1] == "credit-train run: interrupted; nothing half-written was kept"
+    if sent in ENDED:
+        assert said.splitlines()[-1] == f"credit-train run: {ENDED[sent][1]}; nothing half-written was kept"
         assert list(made.glob("*")) == []
         return
     (bundle,) = made.glob("[!.]*/")
@@ -197,5 +226,5 @@ def interrupted(command: list[str], sent: signal.Signals, moment: str) -> str:
             said += more
         process.send_signal(sent)
         said += process.stderr.read()
-    assert process.returncode == (130 if sent == signal.SIGINT else -sent)
+    assert process.returncode == (ENDED[sent][0] if sent in ENDED else -sent)
     return said.decode()

@@ -6,7 +6,7 @@ Does not know metrics or files.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,11 @@ from credit_training.portfolio import Portfolio
 
 class Model(Protocol):
     """Anything that was fitted."""
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """What it was fitted with, by name; values as JSON has them."""
+        ...
 
     def predict(self, encoded: Encoded) -> npt.NDArray[np.float64]:
         """PD float64 [n]."""

@@ -25,13 +25,14 @@ from credit_training.feature_steps import StepSpec
 from credit_training.feature_table import FeatureTable, fit_feature_table
 from credit_training.portfolio import Portfolio
 from credit_training.split import folds
-from credit_training.woe import Binning, bin_features
+from credit_training.woe import CHI_SQUARE, FINE_BINS, SMALLEST_SHARE, Binning, bin_features
 
 Array = npt.NDArray[np.float64]
 
 USELESS = 0.02  # information value below which a feature is noise (Siddiqi 2006)
 FOLDS = 3
 LARGEST_LEAF = 100  # applicants that a leaf must have, in a large portfolio
+REGRESSION = {"solver": "newton-cholesky", "C": 1.0}
 BOOSTING = {
     "learning_rate": 0.06,
     "max_leaf_nodes": 10,
@@ -50,6 +51,12 @@ class Scorecard:
     binnings: tuple[Binning, ...]
     weights: Array
     intercept: float
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """What it was fitted with, by name."""
+        binning = {"fine_bins": FINE_BINS, "smallest_share": SMALLEST_SHARE, "merged_below_chi_square": CHI_SQUARE}
+        return {**REGRESSION, **binning, "useless_below": USELESS, "features_kept": len(self.binnings)}
 
     def predict(self, encoded: Encoded) -> Array:
         """PD: float64 [n]."""
@@ -88,7 +95,7 @@ def fit_scorecard(development: Portfolio, steps: Sequence[StepSpec], seed: int) 
     evidence = _evidence(kept, table.compute(development.encoded))
     weight = development.weight / development.weight.mean()
     while kept:
-        model = LogisticRegression(solver="newton-cholesky", random_state=seed)
+        model = LogisticRegression(**REGRESSION, random_state=seed)
         with threadpool_limits(1):
             model.fit(evidence, development.target, weight)
         worst = int(np.argmax(model.coef_[0]))
@@ -107,6 +114,12 @@ class Boosting:
     trees: tuple[HistGradientBoostingClassifier, ...]
     slope: float
     intercept: float
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """What it was fitted with, by name, and the trees of each fold when it stopped."""
+        leaf = self.trees[0].min_samples_leaf
+        return {**BOOSTING, "min_samples_leaf": leaf, "folds": FOLDS, "trees": [tree.n_iter_ for tree in self.trees]}
 
     def predict(self, encoded: Encoded) -> Array:
         """PD: float64 [n]."""

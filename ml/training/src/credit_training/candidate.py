@@ -1,6 +1,6 @@
 """A fitted network becomes a bundle: exported, proved to be the same model, given baseline and golden applicants.
 
-Does not fit, does not judge (`credit_contract.gates` does) and does not register. No clock enters the bundle.
+Does not fit, does not judge and does not register. No clock enters the bundle.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from credit_contract.baseline import build
 from credit_contract.bundle import Bundle, Draft, write_bundle
 from credit_contract.digest import sha256_json
 from credit_contract.golden import GoldenSet, synthesise
-from credit_contract.policy import Policy
 from credit_training import origin
 from credit_training.config import TrainConfig
+from credit_training.dataset import conf_folder
 from credit_training.errors import OutputError
 from credit_training.evaluation import Figures, rounded
 from credit_training.export import export_onnx
 from credit_training.fit import FittedNetwork
-from credit_training.monotonicity import monotone_violations
-from credit_training.parity import batch_invariant, graph_pd, parity
+from credit_training.gate_file import load_gates
+from credit_training.parity import graph_pd
 from credit_training.portfolio import Portfolio
 from credit_training.prepare import Prepared
-from credit_training.quantise import CALIBRATION_ROWS, WAYS, Way, quantisation_table, quantised
+from credit_training.proof import Witnesses, proved, quantisation_table
+from credit_training.quantise import CALIBRATION_ROWS, WAYS, Way, quantised
 
 POINTER = "candidate"
-CHECKED_ROWS = 2000
 SHORT = 16
 
 
@@ -63,14 +63,13 @@ def make_candidate(
     with _aside(folder) as aside:
         graph = aside / "model.onnx"
         export_onnx(network.module, portfolio.schema, graph)
-        people = portfolio.test().encoded[:CALIBRATION_ROWS]
+        people = portfolio.development().encoded[:CALIBRATION_ROWS]
         int8 = {way: quantised(graph, people, way) for way in WAYS} if config.proof.quantise else {}
-        draft = _draft(data, portfolio, network, config, compared, graph, int8)
-        bundle = write_bundle(draft, aside / "bundle")
-        target = folder / bundle.digest[:SHORT]
-        bundle = write_bundle(draft, target)
-        network.save(aside / "model.pt")
-        return Candidate(bundle, (aside / "model.pt").replace(target.with_suffix(".pt")), int8)
+        draft = _draft(data, portfolio, network, config, compared, graph.read_bytes(), int8)
+        state = network.save(aside / "model.pt")
+        target = folder / write_bundle(draft, aside / "bundle").digest[:SHORT]
+        state = state.replace(target.with_suffix(".pt"))
+        return Candidate(write_bundle(draft, target), state, int8)
 
 
 def point(candidate: Candidate) -> Path:
@@ -106,7 +105,7 @@ def _draft(
     network: FittedNetwork,
     config: TrainConfig,
     compared: Mapping[str, Figures],
-    graph: Path,
+    graph: bytes,
     int8: Mapping[Way, bytes],
 ) -> Draft:
     schema, development = portfolio.schema, portfolio.development()
@@ -114,39 +113,29 @@ def _draft(
     pd = network.predict(development.encoded)
     baseline = build(schema, development.encoded, development.target, pd, policy.decisions(pd), development.weight)
     people = synthesise(schema, baseline, config.proof.golden_applicants, config.seed)
+    golden = GoldenSet(applicants=tuple(people), pd=tuple(graph_pd(graph, encode(schema, people)).tolist()))
     strangers = encode(schema, synthesise(schema, baseline, config.proof.parity_rows, config.seed + 1))
-    proof = {
-        "parity": parity(network.module, graph, strangers).model_dump(),
-        **_proof(portfolio, policy, config, graph, int8),
-    }
+    said = network.predict(strangers)
+    witnesses = Witnesses(portfolio, policy, strangers, said, config.proof.monotone_pairs, config.seed)
+    gates = load_gates(conf_folder() / "gates.yaml", data.spec.name, data.version)
+    tried = quantisation_table(graph, int8, witnesses, compared, gates) if int8 else ()
     return Draft(
         dataset=data.dataset,
         commit=origin.commit(),
         config_sha256=sha256_json(config.model_dump(mode="json", exclude={"register_candidate"})),
         seeds={"training": config.seed},
         libraries=origin.libraries(),
-        model=graph.read_bytes(),
+        model=graph,
         schema=schema,
         policy=policy,
         baseline=baseline,
-        golden=GoldenSet(applicants=tuple(people), pd=tuple(graph_pd(graph, encode(schema, people)).tolist())),
-        evaluation=rounded({**compared, **proof, "dataset": data.dataset.model_dump()}),
+        golden=golden,
+        evaluation=rounded(
+            {
+                **compared,
+                **proved(graph, witnesses),
+                "quantisation": {row.way: row.model_dump(exclude={"way"}) for row in tried},
+                "dataset": data.dataset.model_dump(),
+            }
+        ),
     )
-
-
-def _proof(
-    portfolio: Portfolio, policy: Policy, config: TrainConfig, graph: Path, int8: Mapping[Way, bytes]
-) -> Figures:
-    """What the gates ask of the graph itself, measured on the hold-out."""
-    schema, test = portfolio.schema, portfolio.test().encoded
-    monotone = monotone_violations(
-        lambda encoded: graph_pd(graph, encoded), schema, test, config.proof.monotone_pairs, config.seed
-    )
-    cut_offs = (policy.approve_below, policy.decline_from)
-    tried = quantisation_table(graph.read_bytes(), int8, schema, test, cut_offs) if int8 else ()
-    return {
-        "batch_invariant": batch_invariant(graph, schema, test[:CHECKED_ROWS]),
-        "monotone": monotone.model_dump(),
-        "quantisation": {row.way: row.model_dump(exclude={"way"}) for row in tried},
-        "sizes": {"model_bytes": graph.stat().st_size},
-    }

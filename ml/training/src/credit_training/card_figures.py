@@ -111,9 +111,11 @@ def read_figures(dataset: str, root: Path) -> dict[str, Any]:
 
 
 def _keep(root: Path, dataset: str, part: str, content: Mapping[str, Any]) -> Path:
+    if not (root / FOLDER).is_dir():
+        raise CardError(f"{root.resolve()} has no {FOLDER}; run this in the repository's root")
     path = root / FOLDER / f"{dataset}.json"
     document = read_figures(dataset, root) if path.is_file() else {}
-    return write_whole(path, readable_json({**document, part: _short(content)}).encode())
+    return write_whole(path, readable_json({**document, part: _short(content)}).encode(), "make it writable")
 
 
 def _short(value: Any) -> Any:

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import FrameType
 
 from credit_contract.errors import ContractError
 from credit_contract.gates import failed
@@ -20,11 +22,16 @@ GATE_FAILED = 3
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one verb. Exit codes: 0 done, 1 failed with one line on stderr, 2 wrong usage, 3 a gate failed."""
+    """Run one verb.
+
+    Exit codes: 0 done, 1 failed with one line on stderr, 2 wrong usage, 3 a gate failed, 130 and 143 ended by SIGINT
+    and SIGTERM.
+    """
     for switch in ("MLFLOW_DISABLE_TELEMETRY", "ORT_DISABLE_TELEMETRY"):
         os.environ.setdefault(switch, "1")
     parsed = _parser().parse_args(arguments)
     verb: Verb = parsed.verb
+    before = signal.signal(signal.SIGTERM, _terminate)
     try:
         return verb(parsed)
     except (ContractError, TrainingError) as error:
@@ -33,6 +40,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print(f"credit-train {parsed.command}: interrupted; nothing half-written was kept", file=sys.stderr)
         return 130
+    except _TerminatedError:
+        print(f"credit-train {parsed.command}: terminated; nothing half-written was kept", file=sys.stderr)
+        return 143
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+class _TerminatedError(BaseException):
+    """SIGTERM came; like KeyboardInterrupt it is no Exception, so that nobody handles it on the way."""
+
+
+def _terminate(_: int, __: FrameType | None) -> None:
+    raise _TerminatedError
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -97,25 +117,23 @@ def _data(arguments: argparse.Namespace) -> int:
     print("\n".join(fetch_and_prepare(config.dataset, config.versions)))
     if arguments.keep:
         from credit_training.card_figures import keep_data
-        from credit_training.dataset import load_dataset
         from credit_training.files import home
         from credit_training.prepare import prepared
 
-        spec = load_dataset(config.dataset)
+        spec = config.spec
         keep_data([prepared(spec, version, home()) for version in config.versions], Path())
     return 0
 
 
 def _explore(arguments: argparse.Namespace) -> int:
     from credit_training.config import train_config
-    from credit_training.dataset import load_dataset
     from credit_training.explore import explore
     from credit_training.files import home
     from credit_training.prepare import prepared
 
     config = train_config(arguments.overrides)
     for version in config.versions:
-        print(explore(prepared(load_dataset(config.dataset), version, home()), home() / "reports"))
+        print(explore(prepared(config.spec, version, home()), home() / "reports"))
     return 0
 
 
@@ -169,7 +187,6 @@ def _select(arguments: argparse.Namespace) -> int:
 
 def _search(arguments: argparse.Namespace) -> int:
     from credit_training.config import train_config
-    from credit_training.dataset import load_dataset
     from credit_training.feature_steps import STEPS
     from credit_training.files import home
     from credit_training.prepare import prepared
@@ -177,7 +194,7 @@ def _search(arguments: argparse.Namespace) -> int:
     from credit_training.search import search
 
     config = train_config(arguments.overrides)
-    spec = load_dataset(config.dataset)
+    spec = config.spec
     data = prepared(spec, config.versions[-1], home())
     portfolio = data.portfolio(config.protected_used, config.keep_leaks)
     steps = STEPS.validate_python(list(spec.features))
@@ -224,12 +241,11 @@ def _cards(arguments: argparse.Namespace) -> int:
 
 def _holdout(arguments: argparse.Namespace) -> int:
     from credit_training.config import train_config
-    from credit_training.dataset import load_dataset
     from credit_training.files import home
     from credit_training.holdout import write_holdout
 
     config = train_config(arguments.overrides)
-    rebuilt = write_holdout(load_dataset(config.dataset), config.versions[-1], home(), arguments.out)
+    rebuilt = write_holdout(config.spec, config.versions[-1], home(), arguments.out)
     print(f"{arguments.out}: hold-out {rebuilt.holdout_sha256} of {config.dataset} {config.versions[-1]}")
     return 0
 

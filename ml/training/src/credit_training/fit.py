@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -41,6 +42,11 @@ class FittedNetwork:
     recipe: NetworkRecipe
     steps: tuple[StepSpec, ...]
 
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """What it was fitted with: its recipe."""
+        return self.recipe.model_dump(mode="json")
+
     def predict(self, encoded: Encoded) -> npt.NDArray[np.float64]:
         """PD float64 [n]."""
         return self.module.predict(encoded)
@@ -49,9 +55,10 @@ class FittedNetwork:
         """The tensors of the module."""
         return self.module.state_dict()
 
-    def save(self, path: Path) -> None:
+    def save(self, path: Path) -> Path:
         """Write `model.pt`, which `load_scorer` reads."""
-        save_scorer(self.module, self.steps, Shape(hidden=self.recipe.hidden, embedding=self.recipe.embedding), path)
+        shape = Shape(hidden=self.recipe.hidden, embedding=self.recipe.embedding)
+        return save_scorer(self.module, self.steps, shape, path)
 
 
 def fit_network(

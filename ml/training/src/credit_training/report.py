@@ -19,6 +19,7 @@ from credit_training.evaluation import champion_challenger, comparable
 from credit_training.files import folder_bytes, write_whole
 from credit_training.latency import Latency
 from credit_training.plots import Scored, evaluation_plots, save_pngs, svg_uri
+from credit_training.selection import selection_file
 
 COLUMNS = (
     ("auc", "AUC", True),
@@ -64,6 +65,7 @@ def write_report(
         batches=sorted({row.batch for row in latency}),
         champion=_against(champion, candidate.bundle.evaluation),
         card=_card(contenders),
+        selection=_selection(selection_file(network.dataset, folder)),
         plots=_plots(contenders),
     )
     return write_whole(folder / f"{network.data.spec.name}-run.html", page.encode())
@@ -125,6 +127,11 @@ def _against(champion: Mapping[str, Any] | None, challenger: Mapping[str, Any]) 
     if champion is None or not comparable(champion, challenger):
         return None
     return champion_challenger(champion["network"], challenger["network"])
+
+
+def _selection(kept: Path) -> str:
+    """What `credit-train select` found of this dataset version, if it was asked."""
+    return kept.read_text(encoding="utf-8") if kept.is_file() else ""
 
 
 def _card(contenders: Sequence[Contender]) -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ from credit_training.algorithms import fitting
 from credit_training.candidate import Candidate, make_candidate, point
 from credit_training.config import Algorithm, TrainConfig
 from credit_training.contender import Contender
-from credit_training.dataset import conf_folder, load_dataset
+from credit_training.dataset import conf_folder
 from credit_training.errors import ConfigError
 from credit_training.evaluation import Figures, evaluate, gate_figures
 from credit_training.feature_steps import STEPS, StepSpec
@@ -30,6 +30,7 @@ from credit_training.prepare import Prepared, prepared
 from credit_training.progress import Progress
 from credit_training.registry import BUNDLE, Registry, TrackedRun
 from credit_training.report import draw_contender, write_report
+from credit_training.selection import selection_file
 from credit_training.typed import DECIDED_PD, HOLDOUT, TARGET, WEIGHT
 
 
@@ -63,7 +64,7 @@ def run(config: TrainConfig, progress: Progress) -> RunResult:
     """
     if "network" not in config.algorithms:
         raise ConfigError("algorithms: the network must be among them, it becomes the candidate")
-    spec = load_dataset(config.dataset)
+    spec = config.spec
     contenders: list[Contender] = []
     for version in config.versions:
         with progress.step(f"prepare {spec.name} {version}") as say:
@@ -148,16 +149,17 @@ def _record(result: RunResult, config: TrainConfig, registry: Registry) -> str:
     latency: Figures = {row.runtime: {} for row in result.latency}
     for row in result.latency:
         latency[row.runtime][f"batch_{row.batch}"] = {"p50_us": row.p50_us, "p99_us": row.p99_us}
+    selected = selection_file(result.network.dataset, result.report.parent)
     proof = {name: bundle.evaluation[name] for name in ("parity", "monotone", "quantisation", "sizes")}
     return registry.record(
         replace(
             tracked,
-            parameters={**tracked.parameters, "model": config.model.model_dump(mode="json"), "digest": bundle.digest},
+            parameters={**tracked.parameters, "digest": bundle.digest},
             figures={**tracked.figures, **proof, "latency": latency, "peak_memory_mb": peak_mb()},
             artefacts={
                 **tracked.artefacts,
                 BUNDLE: sorted(bundle.path.iterdir()),
-                "": [result.candidate.state, result.report],
+                "": [*tracked.artefacts[""], result.report, *([selected] if selected.is_file() else [])],
             },
         )
     )
@@ -174,6 +176,16 @@ def _register(result: RunResult, run_id: str, config: TrainConfig, registry: Reg
 
 
 def _tracked(one: Contender, config: TrainConfig) -> TrackedRun:
-    parameters = {"seed": config.seed, "algorithm": one.algorithm}
-    plots = draw_contender(one, home() / "reports" / "plots")
-    return TrackedRun(one.dataset, one.algorithm, origin.commit(), parameters, one.figures, {"plots": plots})
+    recipe = one.data.spec.versions[one.data.version].recipe
+    parameters = {
+        "seed": config.seed,
+        "algorithm": one.algorithm,
+        "dataset": {"version": one.data.version, "recipe": [step.model_dump(mode="json") for step in recipe]},
+        "features": [feature["name"] if "name" in feature else feature["step"] for feature in one.data.spec.features],
+        "model": one.model.parameters,
+    }
+    name = f"{one.data.spec.name}-{one.data.version}"
+    artefacts = {"plots": draw_contender(one, home() / "reports" / "plots"), "": []}
+    if isinstance(one.model, FittedNetwork):
+        artefacts[""] = [one.model.save(home() / "states" / name / "model.pt")]
+    return TrackedRun(one.dataset, one.algorithm, origin.commit(), parameters, one.figures, artefacts)

@@ -5,6 +5,7 @@ Does not know how it was fitted, nor ONNX.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from pickle import UnpicklingError
@@ -23,6 +24,7 @@ from credit_training.errors import StateError
 from credit_training.feature_graph import FeatureGraph
 from credit_training.feature_steps import STEPS, StepSpec
 from credit_training.features import plan_features
+from credit_training.files import write_whole
 from credit_training.network import Network
 from credit_training.network_recipe import Shape
 
@@ -61,14 +63,20 @@ def new_network(
     return Network((width - constrained, constrained), cardinalities, shape.hidden, shape.embedding, dropout, members)
 
 
-def save_scorer(scorer: Scorer, steps: Sequence[StepSpec], shape: Shape, path: Path) -> None:
-    """Write `model.pt`: the state_dict, and beside it as text what it takes to rebuild the module."""
+def save_scorer(scorer: Scorer, steps: Sequence[StepSpec], shape: Shape, path: Path) -> Path:
+    """Write `model.pt`: the state_dict, and beside it as text what it takes to rebuild the module.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
     document = {
         "state": scorer.state_dict(),
         "steps": STEPS.dump_json(tuple(steps)).decode(),
         "shape": shape.model_dump_json(),
     }
-    torch.save(document, path)
+    stream = io.BytesIO()
+    torch.save(document, stream)
+    return write_whole(path, stream.getvalue())
 
 
 def load_scorer(path: Path, schema: FeatureSchema) -> Scorer:

@@ -10,6 +10,8 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,20 +20,24 @@ from threadpoolctl import threadpool_limits
 
 from credit_contract import metrics
 from credit_contract.applicant import Encoded
+from credit_contract.bundle import DatasetVersion
 from credit_training.baselines import fit_boosting
 from credit_training.config import TrainConfig
-from credit_training.dataset import load_dataset
 from credit_training.feature_steps import STEPS, StepSpec
 from credit_training.feature_table import fit_feature_table
-from credit_training.files import home
+from credit_training.files import home, write_whole
+from credit_training.origin import commit
 from credit_training.portfolio import Portfolio
-from credit_training.prepare import prepare
+from credit_training.prepare import prepared
+from credit_training.registry import Registry, TrackedRun
 from credit_training.split import folds
 from credit_training.woe import bin_features
 
 Array = npt.NDArray[np.float64]
 FOLDS = 3
 SHUFFLES = 3
+METHOD = "selection"
+"""What stands where an algorithm would in a tracked run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +86,23 @@ class _Fold:
 
 
 def select_dataset(config: TrainConfig) -> str:
-    """Measure the last dataset version of the configuration; the tables as text."""
-    spec = load_dataset(config.dataset)
-    portfolio = prepare(spec, config.versions[-1], home(), config.protected_used, config.keep_leaks)
-    steps = STEPS.validate_python(list(spec.features))
-    return selection_table(select(portfolio.development(), steps, config.seed, partial(print, file=sys.stderr)))
+    """Measure the last dataset version of the configuration; the tables as text, kept for its report and in MLflow."""
+    data = prepared(config.spec, config.versions[-1], home())
+    portfolio = data.portfolio(config.protected_used, config.keep_leaks)
+    steps = STEPS.validate_python(list(data.spec.features))
+    selection = select(portfolio.development(), steps, config.seed, partial(print, file=sys.stderr))
+    text = selection_table(selection)
+    if config.registers:
+        kept = write_whole(selection_file(data.dataset, home() / "reports"), text.encode())
+        parameters = {"seed": config.seed, "folds": FOLDS, "shuffles": SHUFFLES}
+        figures = _figures(selection)
+        Registry(home()).record(TrackedRun(data.dataset, METHOD, commit(), parameters, figures, {"": [kept]}))
+    return text
+
+
+def selection_file(dataset: DatasetVersion, folder: Path) -> Path:
+    """Where the tables of a dataset version are kept, if they were measured."""
+    return folder / f"{dataset.name}-{dataset.version}-{METHOD}-{dataset.sha256[:12]}.txt"
 
 
 def select(
@@ -127,6 +145,16 @@ def selection_table(selection: Selection) -> str:
         f"\n{selection.enough} fields are within one standard error ({selection.standard_error:.4f}) of the best"
     )
     return "\n".join(lines)
+
+
+def _figures(selection: Selection) -> dict[str, Any]:
+    ways = {"elimination": selection.elimination, "sequential": selection.sequential}
+    return {
+        "importance": selection.importance,
+        **{way: {f"auc_of_{step.size}": step.auc for step in steps} for way, steps in ways.items()},
+        "standard_error": selection.standard_error,
+        "enough": selection.enough,
+    }
 
 
 def _importance(

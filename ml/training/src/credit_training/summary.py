@@ -79,11 +79,12 @@ def _proof(result: RunResult) -> list[Row]:
 
 
 def _quantised(result: RunResult) -> list[Row]:
-    rows: list[Row] = [("", "kB", "max |ΔPD|", "flipped decisions", "batch invariant")]
+    rows: list[Row] = [("", "kB", "AUC", "max |ΔPD|", "flipped decisions", "gates failed")]
     for way, row in result.candidate.bundle.evaluation["quantisation"].items():
         flipped = f"{row['flipped']} of {row['rows']:,}"
         kilobytes = f"{row['bytes'] / 1000:.0f}"
-        rows.append((way, kilobytes, f"{row['max_abs_delta']:.1e}", flipped, str(row["batch_invariant"])))
+        losers = ", ".join(row["failed_gates"]) or "none"
+        rows.append((way, kilobytes, f"{row['auc']:.4f}", f"{row['max_abs_delta']:.1e}", flipped, losers))
     return rows
 
 
