@@ -4,14 +4,17 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from credit_contract.applicant import Encoded
+from credit_training.dataset import conf_folder
 from credit_training.export import export_onnx
 from credit_training.feature_steps import STEPS
 from credit_training.fit import fit_network
+from credit_training.gate_file import load_gates
 from credit_training.latency import latency_table
 from credit_training.monotonicity import monotone_violations
 from credit_training.network_recipe import NetworkRecipe
-from credit_training.parity import agreement, batch_invariant, graph_pd, outliers, parity
-from credit_training.quantise import WAYS, quantisation_table, quantised
+from credit_training.parity import agreement, batch_invariant, graph_pd, open_graph, outliers, parity
+from credit_training.proof import Witnesses, quantisation_table
+from credit_training.quantise import WAYS, quantised
 from credit_training.scorer import load_scorer
 
 RECIPE = NetworkRecipe(hidden=(16, 8), bins=6, folds=2, imagined=0, epochs=6, teacher_epochs=3, batch=128)
@@ -30,6 +33,11 @@ def saved(borrowers, tmp_path_factory):
 @pytest.fixture(scope="module")
 def scorer(saved, borrowers):
     return load_scorer(saved / "model.pt", borrowers.schema)
+
+
+@pytest.fixture(scope="module")
+def session(saved):
+    return open_graph(saved / "model.onnx")
 
 
 def test_torch_and_onnx_agree_from_their_files_alone(saved, scorer, borrowers):
@@ -61,6 +69,32 @@ def test_another_model_does_not_agree(scorer, borrowers):
 
 def test_an_applicant_has_one_pd_in_any_company(saved, borrowers):
     assert batch_invariant(saved / "model.onnx", borrowers.schema, borrowers.encoded)
+
+
+PEOPLE = st.tuples(
+    st.none() | st.floats(0, 1e6, width=32), st.none() | st.integers(-2, 9), st.floats(0, 99, width=32),
+    st.integers(0, 3),
+)  # fmt: skip
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    crowd=st.lists(PEOPLE, min_size=1, max_size=40), place=st.integers(0, 39), stranger=st.floats(-1e30, 1e30, width=32)
+)
+def test_nobody_moves_the_pd_of_another(session, crowd, place, stranger):
+    numbers = np.array([[np.nan if v is None else v for v in one[:3]] for one in crowd], dtype=np.float32)
+    codes = np.array([[one[3]] for one in crowd], dtype=np.int64)
+    row = place % len(crowd)
+    alone = pds(session, numbers[row : row + 1], codes[row : row + 1])[0]
+    assert pds(session, numbers, codes)[row] == alone
+    others = np.delete(np.arange(len(crowd)), row)
+    numbers[others], codes[others] = stranger, 0
+    assert pds(session, numbers, codes)[row] == alone
+    assert pds(session, numbers[::-1].copy(), codes[::-1].copy())[len(crowd) - 1 - row] == alone
+
+
+def pds(session, numbers, codes):
+    return session.run(["pd"], {"numbers": numbers, "categories": codes})[0]
 
 
 def test_a_graph_that_looks_at_the_batch_is_found_out(saved, borrowers):
@@ -99,19 +133,25 @@ def test_latency_has_a_row_for_each_runtime_and_batch(saved, scorer, borrowers):
     assert [row.speed_up for row in rows if row.runtime == "torch"] == [1.0, 1.0, 1.0]
 
 
-def test_the_quantisation_table_compares_with_full_precision(saved, borrowers):
-    graph = saved / "model.onnx"
-    int8 = {way: quantised(graph, borrowers.encoded, way) for way in WAYS}
+def test_int8_graphs_are_judged_by_the_gates_of_the_graph_that_ships(saved, scorer, borrowers, policy):
+    graph = (saved / "model.onnx").read_bytes()
+    int8 = {way: quantised(saved / "model.onnx", borrowers.encoded, way) for way in WAYS}
+    people = borrowers.encoded[:500]
+    witnesses = Witnesses(borrowers, policy, people, scorer.predict(people), 500, 1)
+    gates = load_gates(conf_folder() / "gates.yaml", "borrowers")
+    named = {gate.name for gate in gates} - {"auc", "ks"}
+    rivals = {name: {"auc": 0.5, "log_loss": 0.7} for name in ("boosting", "logistic")}
     full, dynamic, static = quantisation_table(
-        graph.read_bytes(), int8, borrowers.schema, borrowers.encoded, (0.2, 0.4)
+        graph, int8, witnesses, rivals, [gate for gate in gates if gate.name in named]
     )
     assert (full.way, dynamic.way, static.way) == ("fp32", "dynamic", "static")
-    assert (full.max_abs_delta, full.flipped, full.batch_invariant) == (0.0, 0, True)
-    assert full.bytes == graph.stat().st_size
+    assert (full.max_abs_delta, full.flipped, full.failed_gates) == (0.0, 0, ())
+    assert full.bytes == len(graph)
     for row in (dynamic, static):
         assert 0 < row.max_abs_delta < 0.2
-        assert row.rows == len(borrowers)
-    assert not dynamic.batch_invariant
+        assert row.rows == len(borrowers.test())
+        assert "parity" in row.failed_gates
+    assert "batch_invariance" in dynamic.failed_gates
 
 
 @pytest.mark.parametrize("way", ["dynamic", "static"])

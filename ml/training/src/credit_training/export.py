@@ -45,6 +45,7 @@ def onnx_model(module: Scorer, schema: FeatureSchema) -> onnx.ModelProto:
     assert program is not None
     model = program.model_proto
     _strip(model)
+    _fusable(model.graph)
     onnx.checker.check_model(model, full_check=True)
     return model
 
@@ -66,6 +67,19 @@ def _strip(model: onnx.ModelProto) -> None:
     del graph.value_info[:]
     del model.functions[:]
     model.producer_name, model.producer_version, graph.name = "", "", "credit_model"
+
+
+def _fusable(graph: onnx.GraphProto) -> None:
+    """Clips to [0, 1] as hard sigmoids of slope 1, which are the same: runtimes join them to the product before."""
+    constant = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    for node in graph.node:
+        if node.op_type == "Clip" and [float(constant[name]) for name in node.input[1:]] == [0.0, 1.0]:
+            node.op_type = "HardSigmoid"
+            del node.input[1:]
+            node.attribute.extend([onnx.helper.make_attribute("alpha", 1.0), onnx.helper.make_attribute("beta", 0.0)])
+    unused = set(constant) - {name for node in graph.node for name in node.input}
+    for tensor in [tensor for tensor in graph.initializer if tensor.name in unused]:
+        graph.initializer.remove(tensor)
 
 
 @contextlib.contextmanager

@@ -1,10 +1,13 @@
 """The scorer as it is exported: the same function in fewer operations, since a small graph costs what its nodes cost.
 
-No columns are put side by side only to be multiplied, and calibration is part of the last layer. Rounding differs from
-the scorer's by some 1e-7 of PD. Knows torch; not ONNX, and nothing of fitting.
+Each category's share of the first layer is looked up, not computed; units are clipped to [0, 1], which runtimes do
+together with the product before it; calibration is part of the last layer. Rounding differs from the scorer's by some
+1e-7 of PD. Knows torch; not ONNX, and nothing of fitting.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -32,33 +35,65 @@ class _LeanNetwork(nn.Module):
 
     starts: Tensor
     table: Tensor
-    embedded: Tensor
 
     def __init__(self, scorer: Scorer) -> None:
         super().__init__()
         network = scorer.network
-        weights, biases = zip(*(_parameters(layer) for layer in network.layers), strict=True)
-        scale, shift = scorer.calibration.slope.item(), scorer.calibration.intercept.item()
-        weights = (*weights[:-1], weights[-1] * scale)
-        biases = (*biases[:-1], biases[-1] * scale + shift)
+        layers = [_parameters(layer) for layer in network.layers]
         categorical = len(network.starts) * network.table.shape[-1]
-        self.register_buffer("starts", network.starts)
-        self.register_buffer("table", network.table.detach())
-        self.register_buffer("embedded", weights[0][:categorical])
-        self.weights = nn.ParameterList([weights[0][categorical:], *weights[1:]])
-        self.biases = nn.ParameterList(biases)
+        embedded, layers[0] = layers[0][0][:categorical], (layers[0][0][categorical:], layers[0][1])
+        weights, biases = _between_0_and_1(layers)
+        scale, shift = scorer.calibration.slope.item(), scorer.calibration.intercept.item()
+        weights[-1], biases[-1] = weights[-1] * scale, biases[-1] * scale + shift
+        if categorical:
+            scale_of_first = 1.0 if len(layers) == 1 else 0.5
+            table = _by_category(scorer, embedded) * scale_of_first
+            table[: int(network.starts[1]) if len(network.starts) > 1 else len(table)] += biases[0]
+            self.register_buffer("starts", network.starts)
+            self.register_buffer("table", table.float())
+        self.weights = nn.ParameterList([weight.float() for weight in weights])
+        self.biases = nn.ParameterList([bias.float() for bias in biases])
+        self.categorical = bool(categorical)
 
     def forward(self, components: Tensor, codes: Tensor) -> Tensor:
         """Logits after calibration."""
         first: Tensor = self.biases[0]
-        if len(self.starts):
-            first = functional.embedding(codes + self.starts, self.table).flatten(1) @ self.embedded + first
+        if self.categorical:
+            first = self._looked_up(codes)
         hidden: Tensor = components @ self.weights[0] + first
         for weight, bias in zip(self.weights[1:], self.biases[1:], strict=True):
-            hidden = torch.clamp(hidden, -1.0, 1.0) @ weight + bias
+            hidden = torch.clamp(hidden, 0.0, 1.0) @ weight + bias
         return hidden
+
+    def _looked_up(self, codes: Tensor) -> Tensor:
+        """What the categories and the bias bring to the first layer."""
+        if len(self.starts) == 1:
+            return functional.embedding(codes.squeeze(1), self.table)
+        return functional.embedding(codes + self.starts, self.table).sum(dim=1)
+
+
+def _between_0_and_1(layers: Sequence[tuple[Tensor, Tensor]]) -> tuple[list[Tensor], list[Tensor]]:
+    """Weights and biases of the same function when hidden units are clipped to [0, 1] instead of [-1, 1]."""
+    weights, biases = [], []
+    for depth, (weight, bias) in enumerate(layers):
+        if depth > 0:
+            weight, bias = 2.0 * weight, bias - weight.sum(dim=0)
+        if depth < len(layers) - 1:
+            weight, bias = weight / 2.0, (bias + 1.0) / 2.0
+        weights.append(weight)
+        biases.append(bias)
+    return weights, biases
+
+
+def _by_category(scorer: Scorer, weight: Tensor) -> Tensor:
+    """What each category brings to the first layer: [categories of all fields, units]."""
+    network = scorer.network
+    sizes = torch.diff(network.starts, append=torch.tensor([len(network.table)])).tolist()
+    width = network.table.shape[-1]
+    parts = zip(torch.split(network.table.detach().double(), sizes), torch.split(weight, width), strict=True)
+    return torch.cat([rows @ share for rows, share in parts])
 
 
 def _parameters(layer: nn.Module) -> tuple[Tensor, Tensor]:
     assert isinstance(layer, MonotoneLinear), layer
-    return layer.weight.detach(), layer.bias.detach().squeeze(0)
+    return layer.weight.detach().double(), layer.bias.detach().double().squeeze(0)
