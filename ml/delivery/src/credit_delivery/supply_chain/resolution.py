@@ -23,7 +23,7 @@ IMAGES = {
 """Locks that images are installed from, and what each resolves, in the same folder."""
 
 LEFT_OUT = ("credit-contract", "credit-simulator", "triton")
-"""Our own are built inside an image; triton, half a gigabyte, serves torch.compile alone, which is not called."""
+"""Our own are built inside an image; triton, 0.7 GB, serves torch.compile alone, which is not called."""
 
 COMPILE = ("uv", "pip", "compile", "--quiet", "--no-annotate", "--no-header", "--no-emit-index-url")
 
