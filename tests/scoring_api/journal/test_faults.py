@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from scoring_api.errors import JournalUnavailableError
 from scoring_api.journal import Kept
@@ -121,6 +121,18 @@ def test_a_database_that_no_longer_answers_counts_as_away(cluster, volume):
         cluster.signal(signal.SIGCONT)
         drained(process, cluster.url(), ids)
     assert holds(cluster.url(), volume)
+
+
+def test_a_database_that_only_reads_counts_as_away(running_cluster, using):
+    url = running_cluster.make_database("standby")
+    using(_nothing, url)
+    with open_engine(url).begin() as connection:
+        connection.execute(text("alter database standby set default_transaction_read_only = on"))
+
+    async def told(journal):
+        return journal.fault()
+
+    assert "away" in using(told, url)
 
 
 def test_while_the_database_is_away_decisions_wait_in_order_and_count_as_recorded(cluster, volume, using, entry):

@@ -33,7 +33,7 @@ class DatabaseJournal:
     keeps = True
 
     def __init__(self, url: str, volume: Path | None, spool_limit_bytes: int) -> None:
-        self._engine = open_engine(url)
+        self._engine = open_engine(url, to_write=True)
         self._store = Store(self._engine)
         self._volume = volume
         self._spool_limit_bytes = spool_limit_bytes

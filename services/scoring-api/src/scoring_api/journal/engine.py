@@ -21,8 +21,10 @@ def journal_url(environment: Mapping[str, str], file: Path) -> str:
     return environment.get(VARIABLE) or f"sqlite:///{file}"
 
 
-def open_engine(address: str) -> Engine:
+def open_engine(address: str, *, to_write: bool = False) -> Engine:
     """An engine that has not connected yet; the folder of a SQLite file is made.
+
+    One `to_write` takes a PostgreSQL that only reads, such as a standby, for one that is away.
 
     Raises:
         SettingsError: no address of PostgreSQL or SQLite. It may hold a password and is not repeated.
@@ -32,7 +34,7 @@ def open_engine(address: str) -> Engine:
         if url.drivername in ("postgresql", "postgres"):
             url = url.set(drivername="postgresql+psycopg")
         if url.get_backend_name() == "postgresql":
-            return _postgresql(url)
+            return _postgresql(url, to_write)
         if url.get_backend_name() == "sqlite" and url.database:
             return _sqlite(url)
     except (ArgumentError, NoSuchModuleError):
@@ -40,10 +42,15 @@ def open_engine(address: str) -> Engine:
     raise SettingsError(f"{VARIABLE} must be postgresql://user:password@host/database or sqlite:///file")
 
 
-def _postgresql(url: URL) -> Engine:
-    waits = {"connect_timeout": CONNECT_TIMEOUT_S, "tcp_user_timeout": 5_000, "application_name": "scoring-api"}
+def _postgresql(url: URL, to_write: bool) -> Engine:
+    asked = {
+        "connect_timeout": CONNECT_TIMEOUT_S,
+        "tcp_user_timeout": 5_000,
+        "application_name": "scoring-api",
+        "target_session_attrs": "read-write" if to_write else "any",
+    }
     return create_engine(
-        url, hide_parameters=True, connect_args=waits, pool_size=2, max_overflow=2, pool_timeout=CONNECT_TIMEOUT_S
+        url, hide_parameters=True, connect_args=asked, pool_size=2, max_overflow=2, pool_timeout=CONNECT_TIMEOUT_S
     )
 
 

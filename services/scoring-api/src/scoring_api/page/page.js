@@ -46,9 +46,10 @@ async function load() {
 
 // What was filled in stays, where the new model has a field for it.
 async function renew() {
-  const applicant = form.applicant();
+  const stated = form.applicant();
+  const filled = form.fields.map(({ name }) => [name, stated[name] ?? null]);
   if (!await load()) return;
-  form.fill({ ...model.reference_applicant, ...applicant });
+  form.fill({ ...model.reference_applicant, ...Object.fromEntries(filled) });
   preview();
 }
 
