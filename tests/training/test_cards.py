@@ -6,6 +6,7 @@ import pytest
 
 from credit_training.card_figures import FOLDER, keep_cross_validation, read_figures
 from credit_training.cards import BLOCKS, CARDS, MARKED, refresh
+from credit_training.cli import main
 from credit_training.dataset import dataset_names
 from credit_training.errors import CardError
 
@@ -111,7 +112,11 @@ def test_a_missing_card_says_where_to_run(tmp_path):
         refresh(check=True, root=tmp_path)
 
 
-def test_figures_are_kept_in_the_repository_only(tmp_path):
+def test_figures_are_kept_in_the_repository_only(tmp_path, monkeypatch, capsys):
     with pytest.raises(CardError, match="has no docs/figures; run this in the repository's root"):
         keep_cross_validation("german", "v2", {}, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    assert main(["evaluate", "cross_validation.folds=5", "--keep"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith("run this in the repository's root"), "before anything is fitted"
     assert not list(tmp_path.iterdir())

@@ -64,6 +64,7 @@ def test_duplicates_share_a_group_and_v2_drops_them(lender):
         (7, "INCOME", "nan", "text 'nan' where a number belongs"),
         (7, "INCOME", "inf", "inf is not finite"),
         (7, "INCOME", "-1", "-1 is out of range"),
+        (7, "term", " 12 ", "text ' 12 ' where a number belongs"),
         (7, "term", "6.5", "6.5 is not whole, expected an integer from 1 to 120"),
         (7, "term", "", "nothing, expected an integer"),
         (7, "job", "pirate", "unknown category 'pirate', expected one of office, field, retired"),

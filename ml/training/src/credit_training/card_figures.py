@@ -36,6 +36,12 @@ QUALITY = (
 DIGITS = 4
 
 
+def check_root(root: Path) -> None:
+    """Raises CardError where figures cannot be kept; to be asked before long work whose figures shall be."""
+    if not (root / FOLDER).is_dir():
+        raise CardError(f"{root.resolve()} has no {FOLDER}; run this in the repository's root")
+
+
 def keep_model(bundle: Bundle, root: Path) -> Path:
     """The part `model`: what the bundle's evaluation says about the network and its rivals."""
     evaluation, dataset = bundle.evaluation, bundle.manifest.dataset
@@ -111,8 +117,7 @@ def read_figures(dataset: str, root: Path) -> dict[str, Any]:
 
 
 def _keep(root: Path, dataset: str, part: str, content: Mapping[str, Any]) -> Path:
-    if not (root / FOLDER).is_dir():
-        raise CardError(f"{root.resolve()} has no {FOLDER}; run this in the repository's root")
+    check_root(root)
     path = root / FOLDER / f"{dataset}.json"
     document = read_figures(dataset, root) if path.is_file() else {}
     return write_whole(path, readable_json({**document, part: _short(content)}).encode(), "make it writable")

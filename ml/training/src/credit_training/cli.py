@@ -114,6 +114,7 @@ def _data(arguments: argparse.Namespace) -> int:
     from credit_training.prepare import fetch_and_prepare
 
     config = train_config(arguments.overrides)
+    _check_keep(arguments)
     print("\n".join(fetch_and_prepare(config.dataset, config.versions)))
     if arguments.keep:
         from credit_training.card_figures import keep_data
@@ -168,6 +169,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     from credit_training.evaluate import evaluate_all, evaluation_table
 
     config = train_config(arguments.overrides)
+    _check_keep(arguments)
     found = evaluate_all(config)
     print(evaluation_table(found))
     if arguments.keep:
@@ -175,6 +177,13 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 
         keep_cross_validation(config.dataset, config.versions[-1], found, Path(), config.keep_leaks)
     return 0
+
+
+def _check_keep(arguments: argparse.Namespace) -> None:
+    from credit_training.card_figures import check_root
+
+    if arguments.keep:
+        check_root(Path())
 
 
 def _select(arguments: argparse.Namespace) -> int:
