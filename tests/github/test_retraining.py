@@ -1,10 +1,14 @@
 import ast
 import json
 import os
+import re
 import subprocess
+from datetime import datetime
 from pathlib import Path
 
 import pytest
+
+from drift_monitor.trainers import Order
 
 from .workflows import ROOT, WORKFLOWS
 
@@ -19,7 +23,8 @@ print(json.dumps({"errors": list(bag.import_errors.values()), "dags": list(bag.d
 
 
 def steps_of_workflow() -> list[str]:
-    return [step["run"] for step in WORKFLOWS["retrain"]["jobs"]["retrain"]["steps"] if "run" in step]
+    runs = [step["run"] for step in WORKFLOWS["retrain"]["jobs"]["retrain"]["steps"] if "run" in step]
+    return [command for command in runs if "GITHUB_ENV" not in command]
 
 
 def steps_of_dag() -> dict[str, str]:
@@ -36,6 +41,40 @@ def test_airflow_and_github_retrain_by_the_same_steps() -> None:
 
 def test_retraining_goes_from_data_to_a_pull_request() -> None:
     assert [command.split()[1] for command in steps_of_workflow()] == ["data", "run", "build", "promote"]
+
+
+def said_by_the_workflow() -> dict[str, str]:
+    job = WORKFLOWS["retrain"]["jobs"]["retrain"]
+    commands = [step.get("env", {}) for step in job["steps"] if step.get("run") in steps_of_dag().values()]
+    same = [{name for name in given if name != "GITHUB_TOKEN"} for given in commands]
+    assert same == [same[0]] * len(same)  # a step without the journal would not find its hold-out
+    return job["env"] | commands[0]
+
+
+def test_the_journal_is_told_everything_that_it_asks_for() -> None:
+    asked = set(re.findall(r"oc\.env:(\w+)", (ROOT / "ml/training/conf/journal.yaml").read_text()))
+    assert asked <= set(said_by_the_workflow()) | {"RETRAIN_CUT_OFF"}
+    assert asked <= set(re.findall(r"[A-Z]+_[A-Z_]+", DAG.read_text()))
+
+
+def test_the_monitors_order_is_what_the_workflow_reads() -> None:
+    read = set(re.findall(r"client_payload\.(\w+)", (ROOT / ".github/workflows/retrain.yml").read_text()))
+    assert {"dataset", "cut_off", "performance_days"} == read <= set(Order.model_fields)
+
+
+@pytest.mark.parametrize(
+    ("ordered", "written"), [("2026-10-01T00:00:00+00:00", "2026-10-01T00:00:00+00:00"), ("", "20")]
+)
+def test_the_cut_off_is_the_orders_or_now_and_the_same_for_every_step(
+    tmp_path: Path, ordered: str, written: str
+) -> None:
+    (step,) = [step for step in WORKFLOWS["retrain"]["jobs"]["retrain"]["steps"] if "GITHUB_ENV" in step.get("run", "")]
+    environment = os.environ | {"ORDERED": ordered, "GITHUB_ENV": str(tmp_path / "env")}
+    subprocess.run(["bash", "-e", "-c", step["run"]], env=environment, check=True)
+    name, _, moment = (tmp_path / "env").read_text().strip().partition("=")
+    assert name == "RETRAIN_CUT_OFF"
+    assert moment.startswith(written)
+    assert datetime.fromisoformat(moment).tzinfo is not None
 
 
 def test_airflow_itself_reads_the_dag_as_one_chain(tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """The steps of .github/workflows/retrain.yml as an Airflow 3 DAG, for those who have it; a test keeps both the same.
 
 Put it into the DAGs folder of a worker with git, Docker and a checkout that `make setup` was run in. The worker's
-environment says CREDIT_CHECKOUT, REGISTRY (such as ghcr.io/team) and GITHUB_TOKEN.
+environment says CREDIT_CHECKOUT, REGISTRY (such as ghcr.io/team) and GITHUB_TOKEN; with JOURNAL_URL it learns from the
+journal's decisions whose outcomes had matured at the cut-off, else from the portfolio's published table.
 """
 
 from __future__ import annotations
@@ -13,10 +14,17 @@ from airflow.providers.standard.operators.bash import BashOperator
 from airflow.sdk import DAG, Param, chain
 
 STEPS = {
-    "data": '.venv/bin/credit-train data dataset="$DATASET"',
-    "train": '.venv/bin/credit-train run dataset="$DATASET"',
-    "release": '.venv/bin/credit-release build "$TAG" --dataset "$DATASET" --registry "$REGISTRY"',
+    "data": '.venv/bin/credit-train data dataset="${LEARN_FROM:-$RETRAIN_DATASET}"',
+    "train": '.venv/bin/credit-train run dataset="${LEARN_FROM:-$RETRAIN_DATASET}"',
+    "release": '.venv/bin/credit-release build "$TAG" --dataset "$RETRAIN_DATASET" --registry "$REGISTRY"',
     "propose": '.venv/bin/credit-release promote "$TAG" --to staging',
+}
+ORDER = {
+    "LEARN_FROM": "journal" if os.environ.get("JOURNAL_URL") else "",
+    "RETRAIN_DATASET": "{{ params.dataset }}",
+    "RETRAIN_CUT_OFF": "{{ params.cut_off or ts }}",
+    "RETRAIN_PERFORMANCE_DAYS": "{{ params.performance_days }}",
+    "TAG": "{{ params.dataset }}-{{ ts_nodash | lower }}",
 }
 
 with DAG(
@@ -26,7 +34,11 @@ with DAG(
     start_date=datetime(2026, 1, 1),  # noqa: DTZ001 - Airflow reads it in the DAG's time zone, UTC
     catchup=False,
     max_active_runs=1,
-    params={"dataset": Param("simulated", type="string", description="a file of ml/training/conf/dataset")},
+    params={
+        "dataset": Param("simulated", type="string", description="the portfolio: a file of ml/training/conf/dataset"),
+        "cut_off": Param("", type="string", description="outcomes recorded before count; empty: when the run was due"),
+        "performance_days": Param(365, type="integer", description="until an outcome is complete"),
+    },
 ):
     chain(
         *(
@@ -34,7 +46,7 @@ with DAG(
                 task_id=name,
                 bash_command=command,
                 cwd=os.environ.get("CREDIT_CHECKOUT", "."),
-                env={"DATASET": "{{ params.dataset }}", "TAG": "{{ params.dataset }}-{{ ts_nodash | lower }}"},
+                env=ORDER,
                 append_env=True,
                 execution_timeout=timedelta(hours=1),
                 # A failed gate fails again; a second try would only hide it.
