@@ -1,11 +1,14 @@
+import secrets
 from datetime import UTC, datetime
 
 import boto3
+import fsspec
 import pytest
 from moto.server import ThreadedMotoServer
 
 from drift_monitor.document import Index, Run, WindowVerdict, line_of
 from drift_monitor.errors import NotFoundError, ReportError
+from drift_monitor.lease import Lease
 from drift_monitor.store import ReportStore
 
 START, END = datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 2, 1, tzinfo=UTC)
@@ -20,21 +23,28 @@ def bucket():
     server.stop()
 
 
-@pytest.fixture(params=["folder", "s3"])
-def store(request, tmp_path, monkeypatch):
-    if request.param == "folder":
-        return ReportStore(str(tmp_path / "reports"))
-    endpoint = request.getfixturevalue("bucket")
+@pytest.fixture
+def bucket_of_ones_own(bucket, monkeypatch):
     for name, value in (
-        ("AWS_ENDPOINT_URL", endpoint),
+        ("AWS_ENDPOINT_URL", bucket),
         ("AWS_ACCESS_KEY_ID", "testing"),
         ("AWS_SECRET_ACCESS_KEY", "testing"),
         ("AWS_DEFAULT_REGION", "us-east-1"),
     ):
         monkeypatch.setenv(name, value)
-    name = f"reports-{abs(hash(request.node.name))}"
+    name = f"reports-{secrets.token_hex(6)}"
     boto3.client("s3").create_bucket(Bucket=name)
-    return ReportStore(f"s3://{name}/drift")
+    return f"s3://{name}/drift"
+
+
+@pytest.fixture(params=["folder", "s3"])
+def place(request, tmp_path):
+    return str(tmp_path / "reports") if request.param == "folder" else request.getfixturevalue("bucket_of_ones_own")
+
+
+@pytest.fixture
+def store(place):
+    return ReportStore(place)
 
 
 def verdict(window="20240101T000000Z-aaaa", **changed):
@@ -72,6 +82,31 @@ def test_windows_that_are_not_kept_expire(store):
     with pytest.raises(NotFoundError):
         store.report("20240101T000000Z-aaaa", "report.html")
     assert store.verdict("20240201T000000Z-bbbb").decisions == 5
+
+
+def test_two_monitors_do_not_write_to_one_place(store, place):
+    second = ReportStore(place)
+    with store.locked():
+        store.write_index(index(verdict()))
+        with pytest.raises(ReportError, match="another monitor is writing there"), second.locked():
+            pytest.fail("both are in")
+    with second.locked():
+        second.write_index(index())
+    assert store.index() == index()
+
+
+def test_a_monitor_that_died_is_succeeded_and_cannot_publish_any_more(bucket_of_ones_own):
+    files, root = fsspec.core.url_to_fs(bucket_of_ones_own)
+    dead, waiting, successor = (Lease(files, f"{root}/.lock", old_s) for old_s in (3600, 3600, 0))
+    dead.take()
+    with pytest.raises(ReportError, match="another monitor"):
+        waiting.take()
+    successor.take()
+    with pytest.raises(ReportError, match="lost"):
+        dead.renew()
+    successor.renew()
+    successor.give_back()
+    waiting.take()
 
 
 def test_a_verdict_cut_short_is_named(tmp_path):

@@ -21,6 +21,7 @@ from pydantic import ValidationError
 from credit_contract.schema import Frozen
 from drift_monitor.document import Index, WindowVerdict
 from drift_monitor.errors import NotFoundError, ReportError
+from drift_monitor.lease import Lease
 from drift_monitor.retraining import Ledger
 
 VERDICT = "verdict.json"
@@ -46,17 +47,30 @@ class ReportStore:
         except (ImportError, ValueError) as error:
             raise ReportError(f"reports at {url}: {error}") from None
         self._local = "file" in self._files.protocol
+        self._lease: Lease | None = None
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other monitors of this machine out of a folder; a bucket has no lock, and one writer by its deployment.
+        """Keep other monitors out: of a folder on this machine, or of a bucket of S3.
 
         Raises:
             ReportError: another one is writing there.
         """
-        if not self._local:
-            yield
-            return
+        if "s3" in self._files.protocol:
+            self._lease = Lease(self._files, f"{self._root}/{LOCK}")
+            try:
+                with self._lease.held():
+                    yield
+            finally:
+                self._lease = None
+        elif self._local:
+            with self._locked_folder():
+                yield
+        else:
+            yield  # other stores have no such write: there, one writer is the deployment's promise
+
+    @contextmanager
+    def _locked_folder(self) -> Iterator[None]:
         try:
             Path(self._root).mkdir(parents=True, exist_ok=True)
             held = (Path(self._root) / LOCK).open("w")
@@ -79,6 +93,8 @@ class ReportStore:
 
     def write_index(self, index: Index) -> None:
         """Publish the index: what the page and the metrics show from now on."""
+        if self._lease is not None:
+            self._lease.renew()
         self._put(INDEX, _json(index))
 
     def index(self) -> Index | None:
