@@ -37,7 +37,14 @@ def read_arrays(schema: FeatureSchema, arrays: dict[str, npt.NDArray[Any]], limi
         raise TooManyApplicantsError(limit)
     if problems := _problems(schema, encoded):
         raise InvalidApplicantError(problems, listed=True)
-    return Batch(encoded, "list", (), values=lambda: decode(schema, encoded), monitoring=lambda: [{}] * len(encoded))
+    return Batch(
+        rows=range(len(encoded)),
+        encode=lambda _: encoded,
+        form="list",
+        not_scored=(),
+        values=lambda: decode(schema, encoded),
+        monitoring=lambda: [{}] * len(encoded),
+    )
 
 
 def _problems(schema: FeatureSchema, encoded: Encoded) -> list[Problem]:

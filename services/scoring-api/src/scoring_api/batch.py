@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain, groupby
+from operator import attrgetter
 from typing import Any, Literal
+
+import numpy as np
 
 from credit_contract.applicant import Encoded
 
@@ -16,16 +20,36 @@ Rows = list[dict[str, Any]]
 class Batch:
     """n checked applicants.
 
-    `form` is how they came and how the answer goes. `not_scored` names the fields that somebody sent and the model
-    does not use. `values` (scored fields only) and `monitoring` (protected ones) give a row each, as they were sent;
-    they cost time and are called for the journal only.
+    `encode` makes the graph's arrays of such `rows`, of other batches' too where it is the same. `form` is how they
+    came and how the answer goes. `not_scored` names the fields that somebody sent and the model does not use. `values`
+    (scored fields only) and `monitoring` (protected ones) give a row each, as they were sent; they cost time and are
+    called for the journal only.
     """
 
-    encoded: Encoded
+    rows: Sequence[Any]
+    encode: Callable[[Sequence[Any]], Encoded]
     form: Form
     not_scored: tuple[str, ...]
     values: Callable[[], Rows]
     monitoring: Callable[[], Rows]
 
+    @property
+    def encoded(self) -> Encoded:
+        """The applicants as the graph reads them."""
+        return self.encode(self.rows)
+
     def __len__(self) -> int:
-        return len(self.encoded)
+        return len(self.rows)
+
+
+def encode_all(batches: Sequence[Batch]) -> Encoded:
+    """The applicants of all batches in their order; neighbours that came alike are encoded at once."""
+    parts: list[Encoded] = [
+        encode(list(chain.from_iterable(batch.rows for batch in alike)))
+        for encode, alike in groupby(batches, attrgetter("encode"))
+    ]
+    if len(parts) == 1:
+        return parts[0]
+    return Encoded(
+        np.concatenate([part.numbers for part in parts]), np.concatenate([part.categories for part in parts])
+    )

@@ -19,6 +19,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from scoring_api import access
 from scoring_api.access import Access
+from scoring_api.ask import Ask
 from scoring_api.body import Body, ClientGone, Room
 from scoring_api.errors import (
     InternalError,
@@ -32,7 +33,7 @@ from scoring_api.logs import log, refused
 from scoring_api.media import is_json
 from scoring_api.metrics import Metrics
 from scoring_api.reply import JSON, REPLAYED, Headers, Reply, refusal
-from scoring_api.service import MAX_KEY, Ask, ScoringService
+from scoring_api.service import MAX_KEY, ScoringService
 from scoring_api.settings import Limits
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ types and judged by `credit_contract.applicant`, which also words the problems. 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -32,6 +33,7 @@ class Reader:
         self._schema = schema
         self._max_applicants = max_applicants
         self._typed = TypedDecoder(schema, max_applicants)
+        self._encode = partial(encode, schema)
         self._unscored = [field.name for field in schema.unscored_fields]
         self._protected = [field.name for field in schema.fields if field.role == "protected"]
 
@@ -74,7 +76,8 @@ class Reader:
             raise InvalidApplicantError(problems[:MAX_PROBLEMS], listed=form != "one")
         sent = set(chain.from_iterable(rows))
         return Batch(
-            encoded=encode(self._schema, rows),
+            rows=rows,
+            encode=self._encode,
             form=form,
             not_scored=tuple(name for name in self._unscored if name in sent),
             values=lambda: [self._scored(row) for row in rows],
@@ -111,7 +114,8 @@ class Reader:
 
     def _from_typed(self, layout: Layout, rows: list[Row], form: Form) -> Batch:
         return Batch(
-            encoded=layout.encode(rows),
+            rows=rows,
+            encode=layout.encode,
             form=form,
             not_scored=layout.not_scored(rows),
             values=lambda: layout.values(rows),

@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
 
 import numpy as np
 
-from credit_contract.decision import DecisionRecord, GivenReason, Provenance
 from credit_contract.digest import sha256_bytes
 from credit_contract.errors import BundleError
 from credit_contract.schema import FeatureSchema
 from scoring_api import scoring, serving
 from scoring_api.answer import Answer
+from scoring_api.ask import Ask
 from scoring_api.batch import Batch, Rows
 from scoring_api.errors import ConflictError, NotReadyError
-from scoring_api.journal import Entry, Journal, Kept
+from scoring_api.journal import Journal, Kept
 from scoring_api.logs import log
 from scoring_api.metrics import Metrics, Stage
 from scoring_api.reasons import Reason
+from scoring_api.recording import entries_of
 from scoring_api.serving import Serving
 from scoring_api.settings import Settings
 from scoring_api.shadow import Shadow
@@ -32,28 +31,10 @@ INLINE = 256
 INLINE_REASONS = 8
 MAX_KEY = 255
 
-Stages = list[tuple[Stage, float, float]]
-"""Stages of one request, each from when to when."""
 Read = tuple[Serving, Batch]
 """Applicants, and the bundle in service by which they were read."""
 Told = tuple[bytes, bool]
 """An answer, and whether it was given before."""
-
-
-@dataclass(slots=True)
-class Ask:
-    """Who asks, and how: `started` is the request's arrival on the performance counter.
-
-    `key` is the Idempotency-Key; `stages` is filled where the request is traced.
-    """
-
-    request_id: str
-    caller: str
-    started: float
-    explain: bool = False
-    reference: str | None = None
-    key: str | None = None
-    stages: Stages | None = None
 
 
 class ScoringService:
@@ -241,46 +222,9 @@ class ScoringService:
         if not self._journal.keeps and kept is None:
             return
         start = perf_counter()
-        entries = self._entries(answer, ask) if self._journal.keeps else ()
+        entries = entries_of(answer, ask, self._settings.image_digest) if self._journal.keeps else ()
         await self._journal.record(entries, kept)
         self._took(ask, "journal", start, perf_counter())
-
-    def _entries(self, answer: Answer, ask: Ask) -> list[Entry]:
-        provenance = self._provenance(answer, ask)
-        latency_us = round((perf_counter() - ask.started) * 1e6)
-        scores, batch = answer.scores, answer.batch
-        entries = []
-        for row, (decision_id, values, monitoring) in enumerate(
-            zip(answer.ids(), batch.values(), batch.monitoring(), strict=True)
-        ):
-            record = DecisionRecord(
-                id=decision_id,
-                provenance=provenance,
-                pd=scores.pd[row],
-                score=scores.score[row],
-                decision=scores.decision[row],
-                band=scores.band[row],
-                reasons=tuple(GivenReason(why.field, why.contribution) for why in answer.reasons[row]),
-                fields_not_scored=batch.not_scored,
-                latency_us=latency_us,
-            )
-            entries.append(Entry(record, values, monitoring))
-        return entries
-
-    def _provenance(self, answer: Answer, ask: Ask) -> Provenance:
-        bundle = answer.model.bundle
-        return Provenance(
-            request_id=ask.request_id,
-            time=datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
-            caller=ask.caller,
-            reference=ask.reference,
-            model_tag=answer.model.tag,
-            model_digest=bundle.digest,
-            policy_version=bundle.policy.version,
-            policy_digest=bundle.policy_digest,
-            image_digest=self._settings.image_digest,
-            commit=bundle.manifest.commit,
-        )
 
 
 async def _in_words(answer: Answer, tell: Callable[[Answer], bytes]) -> bytes:

@@ -16,8 +16,8 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import SpanKind, Status, StatusCode, set_span_in_context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+from scoring_api.ask import Ask
 from scoring_api.reply import Headers
-from scoring_api.service import Ask
 
 PATIENCE_S = 5.0
 SERVER_FAULT = 500

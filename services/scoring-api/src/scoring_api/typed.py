@@ -13,12 +13,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import starmap
 from operator import itemgetter
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 from msgspec import UNSET, Meta, UnsetType
+from msgspec.structs import astuple
 
 from credit_contract.applicant import Encoded
 from credit_contract.schema import MISSING_CODE, Category, FeatureSchema, Field
@@ -27,6 +28,7 @@ MONITORING = "monitoring_attributes"
 KEPT_ORDERS = 16
 LONGEST_START = 16_384
 EXACT = 2**53
+FINITE = 3e38
 
 Row = tuple[Any, ...]
 
@@ -44,7 +46,7 @@ class Layout:
     unscored: tuple[tuple[int, str], ...]
     apart: tuple[int, ...]
 
-    def encode(self, rows: list[Row]) -> Encoded:
+    def encode(self, rows: Sequence[Row]) -> Encoded:
         """The arrays that `credit_contract.applicant.encode` would make."""
         taken = map(self.numbers, rows)
         if self.packed is None:
@@ -54,7 +56,7 @@ class Layout:
             numbers = np.frombuffer(b"".join(starmap(pack, taken)), self.packed).astype(np.float32, copy=False)
         return Encoded(numbers.reshape(len(rows), self.width), self._codes(rows))
 
-    def _codes(self, rows: list[Row]) -> npt.NDArray[np.int64]:
+    def _codes(self, rows: Sequence[Row]) -> npt.NDArray[np.int64]:
         codes = [code[row[place]] for row in rows for place, code in self.categories]
         packed = struct.pack(f"{len(codes)}q", *codes)
         return np.frombuffer(packed, dtype=np.int64).reshape(len(rows), len(self.categories))
@@ -83,22 +85,27 @@ class TypedDecoder:
     """The decoders of one schema; every method raises msgspec.MsgspecError where something does not fit."""
 
     def __init__(self, schema: FeatureSchema, at_most: int) -> None:
-        applicant = _applicant(schema)
         self._schema = schema
         self._at_most = Meta(min_length=1, max_length=at_most)
-        self._one = msgspec.json.Decoder(applicant)
-        self._many = msgspec.json.Decoder(Annotated[list[applicant], self._at_most])  # type: ignore[valid-type]
-        self._layout = _layout(schema, applicant.__struct_fields__)
+        # Most send what is scored and nothing else: then nothing else need be looked for.
+        self._scored = self._objects(_applicant(schema, whole=False))
+        self._whole = self._objects(_applicant(schema, whole=True))
         self._matrix = msgspec.json.Decoder(_Matrix)
         self._orders: OrderedDict[bytes, tuple[Layout, msgspec.json.Decoder[Any]]] = OrderedDict()
 
     def one(self, body: bytes) -> tuple[Layout, list[Row]]:
         """A single applicant."""
-        return self._layout, [msgspec.structs.astuple(self._one.decode(body))]
+        try:
+            return self._scored.layout, [astuple(self._scored.one.decode(body))]
+        except msgspec.ValidationError:
+            return self._whole.layout, [astuple(self._whole.one.decode(body))]
 
     def many(self, body: bytes) -> tuple[Layout, list[Row]]:
         """A list of applicants."""
-        return self._layout, list(map(msgspec.structs.astuple, self._many.decode(body)))
+        try:
+            return self._scored.layout, list(map(astuple, self._scored.many.decode(body)))
+        except msgspec.ValidationError:
+            return self._whole.layout, list(map(astuple, self._whole.many.decode(body)))
 
     def matrix(self, body: bytes) -> tuple[Layout, list[Row]]:
         """`{"columns": [names], "rows": [[values]]}`; the last few orders of columns keep their decoders.
@@ -117,6 +124,10 @@ class TypedDecoder:
             raise msgspec.ValidationError("columns")
         return layout, matrix.rows
 
+    def _objects(self, applicant: type[msgspec.Struct]) -> _Objects:
+        many = msgspec.json.Decoder(Annotated[list[applicant], self._at_most])  # type: ignore[valid-type]
+        return _Objects(msgspec.json.Decoder(applicant), many, _layout(self._schema, applicant.__struct_fields__))
+
     def _order(self, columns: tuple[str, ...]) -> tuple[Layout, msgspec.json.Decoder[Any]]:
         layout = _layout(self._schema, columns)
         fields = [self._schema[name] for name in columns]
@@ -126,6 +137,14 @@ class TypedDecoder:
             "Matrix", [("columns", list[str]), ("rows", rows)], forbid_unknown_fields=True, gc=False
         )
         return layout, msgspec.json.Decoder(matrix)
+
+
+class _Objects(NamedTuple):
+    """Decoders of applicants as objects, and where the values are in what they give."""
+
+    one: msgspec.json.Decoder[Any]
+    many: msgspec.json.Decoder[Any]
+    layout: Layout
 
 
 class _Matrix(msgspec.Struct, forbid_unknown_fields=True):
@@ -154,8 +173,8 @@ def _layout(schema: FeatureSchema, names: tuple[str, ...]) -> Layout:
 
 
 def _packed(fields: Sequence[Field]) -> np.dtype[Any] | None:
-    """As what numbers are packed, three times as fast as numpy converts them; packing knows no None."""
-    if any(field.optional for field in fields):
+    """As what numbers are packed, three times as fast as numpy converts them; packing knows no None and no inf."""
+    if any(field.optional or max(map(abs, field.bounds)) > FINITE for field in fields):
         return None
     whole = all(field.kind == "integer" and max(map(abs, field.bounds)) <= EXACT for field in fields)
     return np.dtype(np.int64 if whole else np.float32)
@@ -165,7 +184,8 @@ def _codes(field: Field) -> dict[Category | None, int]:
     return {None: MISSING_CODE, **dict(field.codes.items())}
 
 
-def _applicant(schema: FeatureSchema) -> type[msgspec.Struct]:
+def _applicant(schema: FeatureSchema, *, whole: bool) -> type[msgspec.Struct]:
+    """An applicant with everything that may be sent, or with the scored fields only."""
     scored: list[Any] = [
         (field.name, _type(field) | None, None) if field.optional else (field.name, _type(field))
         for field in schema.scored_fields
@@ -175,7 +195,7 @@ def _applicant(schema: FeatureSchema) -> type[msgspec.Struct]:
     monitoring = msgspec.defstruct("Monitoring", protected, forbid_unknown_fields=True)
     return msgspec.defstruct(
         "Applicant",
-        [*scored, *unscored, (MONITORING, monitoring | UnsetType, UNSET)],
+        [*scored, *unscored, (MONITORING, monitoring | UnsetType, UNSET)] if whole else scored,
         kw_only=True,
         forbid_unknown_fields=True,
         gc=False,

@@ -9,9 +9,10 @@ from fastapi import Depends, Header, Request, Response
 
 from scoring_api import access
 from scoring_api.access import Access, Caller, Role
+from scoring_api.ask import Ask
 from scoring_api.metrics import Metrics
 from scoring_api.reply import REPLAYED
-from scoring_api.service import MAX_KEY, Ask, ScoringService, Told
+from scoring_api.service import MAX_KEY, ScoringService, Told
 
 
 def _service(request: Request) -> ScoringService:
