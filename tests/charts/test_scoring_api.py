@@ -1,15 +1,26 @@
 """The scoring API's chart agrees with itself and with how the service stops and starts."""
 
+import pytest
 import yaml
 
-from .rendering import CHARTS, Object, pod_template, render, targets
+from .network import Endpoint, reaches
+from .rendering import CHARTS, Object, Target, helm, pod_template, program, render, run, targets
 
 VALUES = yaml.safe_load((CHARTS / "scoring-api/values.yaml").read_text())
 
 
+def in_staging() -> Target:
+    return next(target for target in targets() if target.application == "scoring-api")
+
+
 def deployment() -> Object:
-    target = next(target for target in targets() if target.application == "scoring-api")
-    return next(found for found in render(target) if found["kind"] == "Deployment")
+    return next(found for found in render(in_staging()) if found["kind"] == "Deployment")
+
+
+def arguments(*settings: str) -> list[str]:
+    """Of helm, for staging with some values otherwise."""
+    files = [part for name in in_staging().values for part in ("--values", f"environments/staging/{name}")]
+    return [*files, *(part for setting in settings for part in ("--set", setting))]
 
 
 def test_the_journal_spools_to_a_volume_that_holds_it() -> None:
@@ -20,11 +31,50 @@ def test_the_journal_spools_to_a_volume_that_holds_it() -> None:
     assert VALUES["config"]["journal"]["spool_limit_bytes"] < 2**30
 
 
+def rendered(kind: str, *settings: str) -> list[Object]:
+    found = helm("charts/scoring-api", "scoring-api", "staging", *arguments(*settings))
+    return [item for item in found if item["kind"] == kind]
+
+
+def test_the_spool_may_be_a_volume_that_outlives_the_pods() -> None:
+    (claim,) = rendered("PersistentVolumeClaim", "spool.storageClass=efs")
+    assert (claim["spec"]["accessModes"], claim["spec"]["storageClassName"]) == (["ReadWriteMany"], "efs")
+    (server,) = rendered("Deployment", "spool.storageClass=efs")
+    (volume,) = [volume for volume in pod_template(server)["spec"]["volumes"] if volume["name"] == "spool"]
+    assert volume["persistentVolumeClaim"] == {"claimName": claim["metadata"]["name"]}
+    assert rendered("PersistentVolumeClaim") == []
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "port"), [("http://collector.tracing:4318", 4318), ("https://collector.example/otlp", 443)]
+)
+def test_spans_reach_the_collector_and_nobody_else(endpoint: str, port: int) -> None:
+    settings = [f"config.traces_endpoint={endpoint}", "collector.namespace=tracing", "collector.cidrs={192.0.2.0/24}"]
+    policies = [found | {"metadata": {"namespace": "staging"}} for found in rendered("NetworkPolicy", *settings)]
+    (server,) = rendered("Deployment")
+    source = Endpoint("server", "staging", pod_template(server)["metadata"]["labels"])
+    inside, outside = Endpoint("collector", "tracing"), Endpoint("collector", address="192.0.2.7")
+    for collector in (inside, outside):
+        assert reaches(source, collector, port, policies)
+        assert not reaches(source, collector, port + 1, policies)
+    assert not reaches(source, Endpoint("stranger", "default"), port, policies)
+    silent = [found | {"metadata": {"namespace": "staging"}} for found in rendered("NetworkPolicy")]
+    assert not reaches(source, inside, port, silent)
+
+
+def test_an_endpoint_without_a_place_is_refused() -> None:
+    wrong = arguments("config.traces_endpoint=http://collector:4318")
+    refused = run(program("helm"), "template", "charts/scoring-api", *wrong)
+    assert refused.returncode != 0
+    assert "collector.namespace or collector.cidrs" in refused.stderr
+
+
 def test_a_pod_has_time_for_all_that_stopping_takes() -> None:
     spec = pod_template(deployment())["spec"]
     pre_stop = spec["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"]
     config = VALUES["config"]
-    assert spec["terminationGracePeriodSeconds"] > pre_stop + config["drain_s"] + config["stop_timeout_s"]
+    takes = pre_stop + config["drain_s"] + config["journal"]["patience_s"] + config["stop_timeout_s"]
+    assert spec["terminationGracePeriodSeconds"] > takes
 
 
 def test_an_update_never_takes_a_pod_away_first() -> None:
