@@ -164,6 +164,17 @@ def test_a_model_is_copied_once(checkout: Path, store: Path) -> None:
     assert (store / "calls").read_text().count("imagetools create") == 1
 
 
+def test_a_model_that_is_where_it_was_built_is_signed_there(checkout: Path, store: Path) -> None:
+    release(checkout, "a", f"{REGISTRY}/credit-model")
+    (store / f"{REGISTRY}/credit-model:a".translate({ord("/"): "_", ord(":"): "_"})).write_text(
+        f'{{"digest": "{DIGEST}"}}'
+    )
+    main(["publish-models", REGISTRY])
+    calls = (store / "calls").read_text()
+    assert "imagetools create" not in calls
+    assert f"{REGISTRY}/credit-model@{DIGEST}" in next(line for line in calls.splitlines() if line.startswith("cosign"))
+
+
 def test_another_image_under_a_releases_tag_is_never_signed(
     checkout: Path, store: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

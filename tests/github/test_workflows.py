@@ -174,6 +174,22 @@ def test_no_image_is_pushed_unscanned_or_unsigned() -> None:
     assert [action for action in uses[push:] if action.startswith("make sign")]
 
 
+def test_no_model_is_proposed_unscanned_or_stays_unsigned() -> None:
+    made = [
+        step.get("uses", step.get("run", "")).split("@")[0] for step in WORKFLOWS["retrain"]["jobs"]["retrain"]["steps"]
+    ]
+    build, scan, proposal = (
+        next(index for index, step in enumerate(made) if what in step)
+        for what in ("credit-release build", "anchore/scan-action", "credit-release promote")
+    )
+    assert build < scan < proposal
+    model = WORKFLOWS["images"]["jobs"]["model"]
+    assert "if" not in model
+    signs = [step for step in model["steps"] if "make publish-models" in step.get("run", "")]
+    assert [step.get("if") for step in signs] == [None, "vars.AWS_BUILD_ROLE"]
+    assert "ml/releases/*.json" in WORKFLOWS["images"]["on"]["push"]["paths"]
+
+
 def test_a_confirmation_starts_the_promotion() -> None:
     assert matches(confirmation.file("a"), WORKFLOWS["promote"]["on"]["push"]["paths"])
 

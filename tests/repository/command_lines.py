@@ -44,6 +44,7 @@ SETTINGS: dict[str, Callable[[list[str]], Any]] = {
 }
 SAMPLES = dict.fromkeys(["ENVIRONMENT", "ENV", "E", "…"], "staging") | {
     "DATASET": "simulated",
+    "RETRAIN_DATASET": "simulated",
     "YYYY-MM-DD": "2026-01-01",
 }
 """What stands for a placeholder or a variable, where not any word would do."""
@@ -53,7 +54,8 @@ OURS = re.compile(rf"(?:(?:\.\./)?\.venv/bin/)?(?:make|python -m|{'|'.join(PARSE
 
 def fault(command: str) -> str:
     """Why a command line cannot be meant, in one line; empty when it can."""
-    words = shlex.split(re.sub(r"\$(\w+)", lambda found: SAMPLES.get(found[1], "a"), command), comments=True)
+    chosen = re.sub(r"\$\{\w+:-([^}]+)\}", r"\1", command)
+    words = shlex.split(re.sub(r"\$(\w+)", lambda found: SAMPLES.get(found[1], "a"), chosen), comments=True)
     while "=" in words[0]:
         words = words[1:]
     program, *given = words[0].rpartition("/")[2], *words[1:]

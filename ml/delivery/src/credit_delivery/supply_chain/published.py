@@ -1,4 +1,4 @@
-"""Released model images, copied by digest to the registry that clusters pull from, and signed there. Builds nothing."""
+"""Released model images, in a registry under the digest of their record, and signed there. Builds nothing."""
 
 from __future__ import annotations
 
