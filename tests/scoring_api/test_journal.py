@@ -119,6 +119,14 @@ def test_an_outcome_that_is_none_is_refused(
     assert answer.status_code == status
 
 
+def test_each_field_of_an_outcome_that_is_wrong_has_its_path(recording: httpx.Client) -> None:
+    wrong = {"decision_id": "a", "outcome": "late", "when": "2026-01-01"}
+    single, listed = (recording.post("/outcomes", json=body).json() for body in (wrong, [wrong]))
+    found = [("/when", "unknown_field"), ("/outcome", "category"), ("/date", "missing")]
+    assert [(fault["path"], fault["code"]) for fault in single["problems"]] == found
+    assert [(fault["path"], fault["code"]) for fault in listed["problems"]] == [(f"/0{p}", c) for p, c in found]
+
+
 def test_an_unknown_decision_is_not_found(recording: httpx.Client) -> None:
     assert recording.get("/decisions/nobody").json()["code"] == "not_found"
 

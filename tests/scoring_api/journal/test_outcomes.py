@@ -2,7 +2,7 @@ from datetime import date
 
 import pytest
 
-from scoring_api.errors import ConflictError, InvalidRequestError
+from scoring_api.errors import ConflictError, InvalidOutcomeError
 from scoring_api.journal import Outcome
 from scoring_api.journal.outcomes import parse_outcomes
 
@@ -59,18 +59,18 @@ def test_rows_of_a_file_become_outcomes():
 
 
 @pytest.mark.parametrize(
-    ("change", "column"),
+    ("change", "words"),
     [
-        ({"outcome": "PAID"}, "column outcome"),
-        ({"outcome": None}, "column outcome"),
-        ({"date": "2026-13-01"}, "column date"),
-        ({"date": 20260601}, "column date"),
-        ({"date": "2026-07-01"}, "future"),
-        ({"decision_id": ""}, "column decision_id"),
-        ({"decision_id": 7}, "column decision_id"),
-        ({"amount": 1}, "columns must be"),
+        ({"outcome": "PAID"}, "outcome: category, expected paid or defaulted"),
+        ({"outcome": None}, "outcome: null"),
+        ({"date": "2026-13-01"}, "date: range, expected a date such as"),
+        ({"date": 20260601}, "date: type"),
+        ({"date": "2026-07-01"}, "date: range, .* not in the future"),
+        ({"decision_id": ""}, "decision_id: category, expected the id"),
+        ({"decision_id": 7}, "decision_id: type"),
+        ({"amount": 1}, "amount: unknown_field, expected only decision_id, outcome, date"),
     ],
 )
-def test_a_wrong_row_is_named_by_row_and_column(change, column):
-    with pytest.raises(InvalidRequestError, match=f"row 2.*{column}"):
+def test_a_wrong_row_is_named_by_row_and_column(change, words):
+    with pytest.raises(InvalidOutcomeError, match=f"outcome 1, {words}"):
         parse_outcomes([ROW, {**ROW, **change}], TODAY)

@@ -4,7 +4,9 @@ ServiceError
 ├── SettingsError               the service cannot be configured as asked (never over HTTP)
 ├── MalformedRequestError       400  not HTTP
 ├── MalformedBodyError          400  not JSON, not UTF-8, not CSV, too deep
-├── InvalidApplicantError       422  applicants that the schema refuses, field by field
+├── InvalidRowsError            422  refused field by field
+│   ├── InvalidApplicantError
+│   └── InvalidOutcomeError
 ├── InvalidRequestError         422  something else in the request that cannot be served
 ├── UnauthorisedError           401  no key, or one that nobody has
 ├── ForbiddenError              403  a key without the role
@@ -69,19 +71,35 @@ class MalformedBodyError(ServiceError):
     status = HTTPStatus.BAD_REQUEST
 
 
-class InvalidApplicantError(ServiceError):
-    """Applicants that the schema refuses; `listed` tells a list from a single applicant in the paths."""
+class InvalidRowsError(ServiceError):
+    """Rows that are refused field by field; `listed` tells a list from a single one in the paths."""
 
-    code = "invalid_applicant"
+    code = "invalid_rows"
     status = HTTPStatus.UNPROCESSABLE_ENTITY
+    row: ClassVar[str] = "row"
+    """What one is called."""
 
     def __init__(self, problems: Sequence[Problem], *, listed: bool) -> None:
         first = problems[0]
-        where = ", ".join(filter(None, [f"applicant {first.row}" if listed else "", first.field])) or "the body"
+        where = ", ".join(filter(None, [f"{self.row} {first.row}" if listed else "", first.field])) or "the body"
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         super().__init__(f"{where}: {first.code}, expected {first.expected}{more}")
         self.problems = problems
         self.listed = listed
+
+
+class InvalidApplicantError(InvalidRowsError):
+    """Applicants that the schema refuses."""
+
+    code = "invalid_applicant"
+    row = "applicant"
+
+
+class InvalidOutcomeError(InvalidRowsError):
+    """Outcomes that are none."""
+
+    code = "invalid_outcome"
+    row = "outcome"
 
 
 class InvalidRequestError(ServiceError):

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from scoring_api.errors import InvalidApplicantError, ServiceError
+from scoring_api.errors import InvalidRowsError, ServiceError
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -21,7 +21,7 @@ def document(error: ServiceError, request_id: str) -> dict[str, Any]:
         "code": error.code,
         "request_id": request_id,
     }
-    if isinstance(error, InvalidApplicantError):
+    if isinstance(error, InvalidRowsError):
         members["problems"] = [
             {
                 "path": "/".join(["", *([str(problem.row)] if error.listed else []), *filter(None, [problem.field])]),

@@ -42,20 +42,20 @@ OUTCOMES = {"oneOf": [OUTCOME, {"type": "array", "minItems": 1, "items": OUTCOME
     responses=openapi.problems(400, 401, 403, 409, 413, 415, 422, 503),
 )
 async def outcomes(request: Request, service: Service) -> dict[str, Any]:
-    told = parse_outcomes(_rows(await received(request, CSV)), datetime.now(UTC).date())
+    document = _document(await received(request, CSV))
+    listed = isinstance(document, list)
+    rows = document if listed else [document]
+    if not rows or not all(isinstance(row, dict) for row in rows):
+        raise InvalidRequestError("send one outcome, or a list of them with at least one")
+    told = parse_outcomes(rows, datetime.now(UTC).date(), listed=listed)
     unknown = await service.journal.add_outcomes(told)
     return {"recorded": len(told) - len(unknown), "unknown_decisions": unknown}
 
 
-def _rows(upload: Upload) -> list[Any]:
+def _document(upload: Upload) -> Any:
     try:
         if upload.media_type == CSV:
-            rows = list(csv.DictReader(io.StringIO(upload.content.decode("utf-8-sig")), strict=True))
-        else:
-            document = orjson.loads(upload.content)
-            rows = document if isinstance(document, list) else [document]
+            return list(csv.DictReader(io.StringIO(upload.content.decode("utf-8-sig")), strict=True))
+        return orjson.loads(upload.content)
     except (ValueError, csv.Error):
         raise MalformedBodyError(f"the body is not {upload.media_type}") from None
-    if not rows or not all(isinstance(row, dict) for row in rows):
-        raise InvalidRequestError("send one outcome, or a list of them with at least one")
-    return rows

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
 from sqlalchemy import Connection, select
 
-from scoring_api.errors import ConflictError, InvalidRequestError
+from credit_contract.applicant import MAX_PROBLEMS
+from credit_contract.errors import Problem
+from scoring_api.errors import ConflictError, InvalidOutcomeError
 from scoring_api.journal import Outcome
 from scoring_api.journal.tables import decisions, outcomes, written
 
 CHUNK = 500
-COLUMNS = ("decision_id", "outcome", "date")
+MAX_NAME = 100
+EXPECTED = {
+    "decision_id": "the id of a decision",
+    "outcome": "paid or defaulted",
+    "date": "a date such as 2026-01-31, not in the future",
+}
 
 
 def record_outcomes(connection: Connection, told: Sequence[Outcome]) -> list[str]:
@@ -28,30 +35,49 @@ def record_outcomes(connection: Connection, told: Sequence[Outcome]) -> list[str
     return unknown
 
 
-def parse_outcomes(rows: Iterable[Mapping[str, Any]], today: date) -> list[Outcome]:
+def parse_outcomes(rows: Iterable[Mapping[Any, Any]], today: date, *, listed: bool = True) -> list[Outcome]:
     """Rows with `decision_id`, `outcome` (paid or defaulted) and `date` (ISO 8601, not in the future), as from a file.
 
     Raises:
-        InvalidRequestError: with the first row (from 1) and column that is wrong.
+        InvalidOutcomeError: with each row (from 0) and column that is wrong.
     """
-    return [_parsed(number, row, today) for number, row in enumerate(rows, 1)]
+    checked = list(rows)
+    found = [problem for number, row in enumerate(checked) for problem in _problems(number, row, today)]
+    if found:
+        raise InvalidOutcomeError(found[:MAX_PROBLEMS], listed=listed)
+    return [
+        Outcome(row["decision_id"], row["outcome"] == "defaulted", _day(row["date"]).isoformat()) for row in checked
+    ]
 
 
-def _parsed(number: int, row: Mapping[str, Any], today: date) -> Outcome:
-    if set(row) != set(COLUMNS):
-        raise InvalidRequestError(f"row {number}: columns must be {', '.join(COLUMNS)}")
-    decision_id, outcome, day = (row[column] for column in COLUMNS)
-    if not isinstance(decision_id, str) or not decision_id or "\0" in decision_id:
-        raise InvalidRequestError(f"row {number}, column decision_id: must be the id of a decision")
-    if outcome not in ("paid", "defaulted"):
-        raise InvalidRequestError(f"row {number}, column outcome: must be paid or defaulted")
+def _problems(number: int, row: Mapping[Any, Any], today: date) -> Iterator[Problem]:
+    for name in sorted(row.keys() - EXPECTED.keys(), key=str):
+        # Cells beyond a file's header have no name.
+        yield Problem(number, str(name or "")[:MAX_NAME], "unknown_field", f"only {', '.join(EXPECTED)}")
+    for name, expected in EXPECTED.items():
+        if name not in row:
+            yield Problem(number, name, "missing", expected)
+        elif (value := row[name]) is None:
+            yield Problem(number, name, "null", expected)
+        elif not isinstance(value, str):
+            yield Problem(number, name, "type", expected)
+        elif not _fits(name, value, today):
+            yield Problem(number, name, "range" if name == "date" else "category", expected)
+
+
+def _fits(name: str, value: str, today: date) -> bool:
+    if name == "decision_id":
+        return value != "" and "\0" not in value
+    if name == "outcome":
+        return value in ("paid", "defaulted")
     try:
-        happened_on = date.fromisoformat(day)
-    except (TypeError, ValueError):
-        raise InvalidRequestError(f"row {number}, column date: must be a date such as 2026-01-31") from None
-    if happened_on > today:
-        raise InvalidRequestError(f"row {number}, column date: must not be in the future")
-    return Outcome(decision_id, outcome == "defaulted", happened_on.isoformat())
+        return _day(value) <= today
+    except ValueError:
+        return False
+
+
+def _day(text: str) -> date:
+    return date.fromisoformat(text)
 
 
 def _record(connection: Connection, told: Sequence[Outcome]) -> list[str]:
