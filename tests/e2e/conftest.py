@@ -13,6 +13,7 @@ import pytest
 from credit_delivery.cluster import images, nodes
 from credit_delivery.errors import ToolsMissingError
 
+from . import diagnosis
 from .world import ROOT, Platform
 
 
@@ -42,6 +43,11 @@ def platform(request: pytest.FixtureRequest) -> Iterator[Platform]:
         yield made
         made.note("whole run, s", round(time.monotonic() - began))
     finally:
+        if request.session.testsfailed or sys.exc_info()[0]:
+            print(diagnosis.report(), flush=True)
+        subprocess.run(
+            ["docker", "image", "prune", "--all", "--force", "--filter", "label=made-by=e2e"], capture_output=True
+        )
         if not keep:
             credit_release("down")
 

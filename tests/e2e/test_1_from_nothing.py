@@ -22,7 +22,7 @@ def test_every_application_is_synced_and_healthy() -> None:
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_every_pod_answers_with_the_model_that_git_names(platform: Platform, environment: Name) -> None:
     digest = platform.pin(environment).modelDigest
-    until(f"{environment} answers with {digest[:12]}", 60, lambda: platform.runs(environment, digest))
+    until(f"{environment} answers with {digest[:12]}", 180, lambda: platform.runs(environment, digest))
 
 
 def test_the_environments_run_different_models(platform: Platform) -> None:
@@ -44,7 +44,7 @@ def test_an_applicant_gets_an_answer_that_is_in_the_journal(platform: Platform, 
     assert answer["model_digest"] == pin.modelDigest
     assert result["pd"] == pytest.approx(golden["pd"][0], abs=1e-6)
     question = f"SELECT model_digest FROM decisions WHERE request_id = '{answer['request_id']}'"
-    until("the decision is in the journal", 30, lambda: platform.journal(environment, question) == pin.modelDigest)
+    until("the decision is in the journal", 120, lambda: platform.journal(environment, question) == pin.modelDigest)
 
 
 @pytest.mark.usefixtures("platform")

@@ -14,11 +14,12 @@ from .world import RATE, Platform, answering, kept, until
 
 pytestmark = pytest.mark.e2e
 NAME = "scoring-api"
+WANTED_S = 90.0
 
 
 def another(image: str) -> Image:
     """The same code under another digest, as the next build of it would be."""
-    dockerfile = f"FROM {image}\nLABEL build=next\n"
+    dockerfile = f"FROM {image}\nLABEL made-by=e2e\n"
     build = ["docker", "build", "--quiet", "-"]
     digest = subprocess.run(build, input=dockerfile, capture_output=True, text=True, check=True).stdout.strip()
     made = Image(NAME, f"next-{digest[7:19]}", digest)
@@ -44,15 +45,16 @@ def exchange(platform: Platform, environment: Name, tag: str, seed: int) -> None
     """Promote a model and bump the image while requests come, then count."""
     before = platform.decisions(environment)
     with traffic(environment, RATE, seed=seed) as load:
-        until("requests are answered", 30, lambda: load.seen().answers["200"] > RATE)
+        until("requests are answered", 120, lambda: load.seen().answers["200"] > RATE)
         promoted = time.monotonic()
         platform.promote(environment, tag)
         platform.note(f"{environment}: evidence, approval and merge, s", round(time.monotonic() - promoted, 1))
         digest = platform.pin(environment).modelDigest
         what = f"{environment} answers with {tag} only"
-        _, took = until(what, 90, lambda: platform.runs(environment, digest) and answering(load) == {digest})
+        _, took = until(what, 300, lambda: platform.runs(environment, digest) and answering(load) == {digest})
         platform.note(f"{environment}: merge to all pods on the new model, s", took)
-        until(f"{environment} is well", 120, lambda: platform.well(environment))
+        assert took <= WANTED_S
+        until(f"{environment} is well", 300, lambda: platform.well(environment))
         bump(platform, environment)
     seen = load.seen()
     platform.note(f"{environment}: requests at {RATE:.0f}/s during both", seen.line())
@@ -70,9 +72,9 @@ def bump(platform: Platform, environment: Name) -> None:
     else:
         platform.run("bump", NAME, "--env", environment, "--kind")
     tag = read_image(checkout.current().text(path), path).tag
-    _, took = until(f"{environment} runs {tag}", 120, lambda: runs_image(environment, tag))
+    _, took = until(f"{environment} runs {tag}", 300, lambda: runs_image(environment, tag))
     platform.note(f"{environment}: commit to all pods on the new image, s", took)
-    until(f"{environment} is well", 120, lambda: platform.well(environment))
+    until(f"{environment} is well", 300, lambda: platform.well(environment))
 
 
 def test_production_takes_nothing_that_staging_has_not_confirmed(platform: Platform) -> None:

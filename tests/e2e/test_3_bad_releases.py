@@ -61,7 +61,8 @@ def crashing() -> ImagePin:
     """The service's image, but what serves ends at once."""
     path = image_file(ENVIRONMENT, "scoring-api")
     tag = yaml.safe_load(checkout.current().text(path))["image"]["tag"]
-    dockerfile = f'FROM scoring-api:{tag}\nENTRYPOINT ["sh", "-c", "test $0 != serve && exec scoring-api $0 $@"]\n'
+    ends = 'ENTRYPOINT ["sh", "-c", "test $0 != serve && exec scoring-api $0 $@"]'
+    dockerfile = f"FROM scoring-api:{tag}\nLABEL made-by=e2e\n{ends}\n"
     build = ["docker", "build", "--quiet", "-"]
     digest = subprocess.run(build, input=dockerfile, capture_output=True, text=True, check=True).stdout.strip()
     image = Image("scoring-api", "crashing-1", digest)
@@ -77,14 +78,14 @@ def push(platform: Platform, path: str, pin: Pin) -> None:
 
 def mended(platform: Platform, what: str, alert: str, cause: str) -> None:
     """The alert, the cause in `status`, then a rollback after which all is well."""
-    _, took = until(f"{alert} fires", 420, lambda: alert in platform.firing(ENVIRONMENT))
+    _, took = until(f"{alert} fires", 600, lambda: alert in platform.firing(ENVIRONMENT))
     platform.note(f"{what}: commit to {alert} firing, s", took)
     assert not platform.well(ENVIRONMENT)
-    until(f"status says {cause}", 90, lambda: cause in platform.run("status"))
+    until(f"status says {cause}", 300, lambda: cause in platform.run("status"))
     platform.roll_back(ENVIRONMENT, f"e2e: {what}")
-    _, took = until("production is well again", 240, lambda: platform.well(ENVIRONMENT))
+    _, took = until("production is well again", 600, lambda: platform.well(ENVIRONMENT))
     platform.note(f"{what}: rollback to Synced and Healthy, s", took)
-    until(f"{alert} clears", 300, lambda: alert not in platform.firing(ENVIRONMENT))
+    until(f"{alert} clears", 600, lambda: alert not in platform.firing(ENVIRONMENT))
 
 
 @pytest.mark.usefixtures("load")

@@ -40,7 +40,7 @@ def all_ready() -> bool:
 def test_pods_are_deleted() -> None:
     for pod in [found["metadata"]["name"] for found in servers()][:2]:
         kubectl("delete", "pod", pod, "--namespace", ENVIRONMENT, "--wait=false")
-        until(f"{pod} is replaced", 120, lambda gone=pod: gone not in str(servers()) and all_ready())
+        until(f"{pod} is replaced", 400, lambda gone=pod: gone not in str(servers()) and all_ready())
 
 
 @pytest.mark.usefixtures("load")
@@ -49,11 +49,11 @@ def test_a_worker_is_drained(platform: Platform) -> None:
     (database,) = [p for p in items("pods", ENVIRONMENT) if p["metadata"]["name"] == "postgres-0"]
     workers = {p["spec"]["nodeName"] for p in servers()} | {"credit-worker", "credit-worker2"}
     (node,) = workers - {database["spec"]["nodeName"]}
-    kubectl("drain", node, "--ignore-daemonsets", "--delete-emptydir-data", "--timeout=180s")
-    until("no server is there", 120, lambda: all(p["spec"]["nodeName"] != node for p in servers()) and all_ready())
+    kubectl("drain", node, "--ignore-daemonsets", "--delete-emptydir-data", "--timeout=400s")
+    until("no server is there", 400, lambda: all(p["spec"]["nodeName"] != node for p in servers()) and all_ready())
     kubectl("uncordon", node)
     for environment in ENVIRONMENTS:
-        until(f"{environment} is well", 300, lambda name=environment: platform.well(name))
+        until(f"{environment} is well", 600, lambda name=environment: platform.well(name))
 
 
 @pytest.mark.usefixtures("load")
@@ -66,7 +66,7 @@ def test_postgresql_is_killed(platform: Platform) -> None:
         ready = {c["type"]: c["status"] for c in found["status"].get("conditions", [])}.get("Ready") == "True"
         return ready and found["metadata"]["uid"] != database["metadata"]["uid"]
 
-    _, took = until("PostgreSQL is back", 180, another)
+    _, took = until("PostgreSQL is back", 400, another)
     platform.note("faults: PostgreSQL away, s", took)
 
 
@@ -74,8 +74,8 @@ def test_postgresql_is_killed(platform: Platform) -> None:
 def test_argo_cd_s_controller_is_restarted(platform: Platform) -> None:
     controller = "statefulset/argocd-application-controller"
     kubectl("rollout", "restart", controller, "--namespace", "argocd")
-    kubectl("rollout", "status", controller, "--namespace", "argocd", "--timeout", "180s")
-    until(f"{ENVIRONMENT} is well", 180, lambda: platform.well(ENVIRONMENT))
+    kubectl("rollout", "status", controller, "--namespace", "argocd", "--timeout", "400s")
+    until(f"{ENVIRONMENT} is well", 400, lambda: platform.well(ENVIRONMENT))
 
 
 @pytest.mark.usefixtures("load")
@@ -87,6 +87,6 @@ def test_an_edit_by_hand_is_put_back(platform: Platform) -> None:
     before = limit()
     edit = '[{"op": "replace", "path": "/spec/template/spec/containers/0/resources/limits/memory", "value": "700Mi"}]'
     kubectl("patch", "deployment", "scoring-api", "--namespace", ENVIRONMENT, "--type", "json", "--patch", edit)
-    _, took = until("the edit is put back", 180, lambda: limit() == before)
+    _, took = until("the edit is put back", 400, lambda: limit() == before)
     platform.note("faults: an edit by hand to self-heal, s", took)
-    until("all servers are ready", 180, all_ready)
+    until("all servers are ready", 400, all_ready)

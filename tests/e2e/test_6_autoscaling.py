@@ -8,6 +8,7 @@ from .world import RATE, Platform, until
 pytestmark = [pytest.mark.e2e, pytest.mark.full]
 ENVIRONMENT = "staging"
 QUIET = 10.0
+APPLICANTS = 20
 
 
 def replicas() -> int:
@@ -17,9 +18,9 @@ def replicas() -> int:
 
 def test_replicas_follow_the_load_and_return(platform: Platform) -> None:
     before = replicas()
-    with traffic(ENVIRONMENT, 2 * RATE, seed=6) as load:
+    with traffic(ENVIRONMENT, RATE, seed=6, at_once=APPLICANTS) as load:
         _, took = until("there are more replicas", 300, lambda: replicas() > before)
-        platform.note(f"autoscaling: {2 * RATE:.0f}/s to another ready replica, s", took)
+        platform.note(f"autoscaling: {RATE:.0f}/s of {APPLICANTS} applicants to another ready replica, s", took)
     with traffic(ENVIRONMENT, QUIET, seed=7) as quiet:
         # The autoscaler looks back five minutes before it takes one away.
         until("there are as many as before", 900, lambda: replicas() == before)

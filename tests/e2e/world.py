@@ -145,5 +145,5 @@ def answering(load: Load) -> set[str]:
 def kept(platform: Platform, environment: Name, before: int, seen: Seen) -> None:
     """Every answer is in the journal; one that was lost on its way back, and asked for again, is there twice."""
     answered = seen.answers["200"]
-    until("every decision is in the journal", 90, lambda: platform.decisions(environment) - before >= answered)
+    until("every decision is in the journal", 300, lambda: platform.decisions(environment) - before >= answered)
     assert platform.decisions(environment) - before <= answered + seen.reconnected + seen.failed

@@ -16,15 +16,15 @@ from credit_training.errors import RegistryError
 from credit_training.registry import BUNDLE, CANDIDATE, Registry, registered_name
 
 
-def download(dataset: str, home: Path, folder: Path) -> Path:
-    """The bundle that carries the alias `candidate`, in `folder`.
+def download(dataset: str, home: Path, folder: Path, server: str = "") -> Path:
+    """The bundle that carries the alias `candidate`, in `folder`; of a tracking server where one is named.
 
     Raises:
         ReleaseError: there is none, it is not the one that was registered, or the store cannot be used.
     """
     name = registered_name(dataset)
     try:
-        address = Registry(home).address
+        address = server or Registry(home).address
         client = MlflowClient(tracking_uri=address, registry_uri=address)
         version = client.get_model_version_by_alias(name, CANDIDATE)
         path = Path(client.download_artifacts(str(version.run_id), BUNDLE, str(folder)))

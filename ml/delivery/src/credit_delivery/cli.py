@@ -7,7 +7,8 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,6 +55,9 @@ def _parser() -> argparse.ArgumentParser:
     add("tools", _tools, "find or install the programs that charts and clusters need")
     add("images", _images, "build the images of the services")
     _add_load(add("load", _load, "send made-up applicants to a scoring API at a steady rate, and count the answers"))
+    drift = add("drift", _drift, "a downturn for staging on kind, with what became of its people, until interrupted")
+    drift.add_argument("--rate", type=float, default=50.0, help="people per second, after the first thousands (50)")
+    drift.add_argument("--seconds", type=float, help="how long; without, until interrupted")
     charts = add("charts", _charts, "write README.md and values.schema.json of the charts anew")
     charts.add_argument("--check", action="store_true", help="change nothing, exit 1 when a file is stale")
     return parser
@@ -70,6 +74,7 @@ def _add_load(load: argparse.ArgumentParser) -> None:
     load.add_argument("--seconds", type=float, help="how long; without, until interrupted")
     load.add_argument("--shift", type=float, default=0.0, help="how much worse off applicants are; 1 is a lot, 0 not")
     load.add_argument("--seed", type=int, default=1)
+    load.add_argument("--applicants", type=int, default=1, metavar="N", help="in each request (1)")
 
 
 def _load(chosen: argparse.Namespace) -> None:
@@ -97,21 +102,28 @@ def _loads(chosen: argparse.Namespace) -> dict[str, Load]:
     if chosen.kind is not None:
         from credit_delivery.cluster.traffic import traffic
 
-        how = (chosen.rate, chosen.seconds, chosen.shift, chosen.seed)
+        how = (chosen.rate, chosen.seconds, chosen.shift, chosen.seed, chosen.applicants)
         return {f"{name}: ": traffic(name, *how) for name in chosen.kind or ENVIRONMENTS}
     from credit_contract.bundle import read_bundle
-    from credit_delivery.crowd import crowd
+    from credit_delivery.crowd import crowd, requests
     from credit_delivery.load import Load
 
     if chosen.url is None or chosen.bundle is None:
         raise LoadError("say where to with --url and --bundle, or --kind")
-    applicants = crowd(read_bundle(chosen.bundle), chosen.shift, chosen.seed)
-    return {"": Load(chosen.url, applicants, chosen.rate, chosen.seconds, os.environ.get(API_KEY, ""))}
+    bodies = requests(crowd(read_bundle(chosen.bundle), chosen.shift, chosen.seed), chosen.applicants)
+    return {"": Load(chosen.url, bodies, chosen.rate, chosen.seconds, os.environ.get(API_KEY, ""))}
 
 
 def _tell(loads: dict[str, Load]) -> None:
     for name, load in loads.items():
         print(f"{name}{load.seen().line()}", flush=True)
+
+
+def _drift(chosen: argparse.Namespace) -> None:
+    from credit_delivery.cluster import shift
+
+    with suppress(KeyboardInterrupt):
+        shift.live_through(chosen.rate, chosen.seconds, partial(print, flush=True))
 
 
 def _up(chosen: argparse.Namespace) -> None:

@@ -18,6 +18,7 @@ from credit_delivery.errors import DeliveryError
 from credit_delivery.repository import Repository
 
 if TYPE_CHECKING:
+    from credit_delivery.holdout import Rebuild
     from credit_delivery.promotion import Proposal
 
 Add = Callable[[str, Callable[[argparse.Namespace], None], str], argparse.ArgumentParser]
@@ -34,6 +35,9 @@ def _add_release(add: Add) -> None:
     build.add_argument("tag", help="what the release will be called")
     build.add_argument("--dataset", help="whose candidate; needed without --bundle")
     build.add_argument("--bundle", type=Path, help="a bundle directory instead of the registered candidate")
+    build.add_argument(
+        "--retrained", action="store_true", help="the candidate of the cluster's tracking server; with --kind"
+    )
     build.add_argument("--registry", default="", help="where to push the image, such as ghcr.io/team; default: nowhere")
     promote = add("promote", _promote, "compute a promotion's evidence and open its pull request")
     check = add("check", _check, "judge a pull request: refusals, and evidence recomputed, for all that it lets run")
@@ -80,12 +84,11 @@ def _add_kind(command: argparse.ArgumentParser) -> None:
 
 def _build(chosen: argparse.Namespace) -> None:
     from credit_delivery import release
-    from credit_delivery.holdout import source
 
     repository = _repository(chosen)
-    rebuild = source(repository.root, chosen.holdout)
+    rebuild = _rebuild(repository, chosen)
     with tempfile.TemporaryDirectory() as folder:
-        bundle = chosen.bundle or _candidate(repository, chosen.dataset, Path(folder))
+        bundle = chosen.bundle or _candidate(repository, chosen, Path(folder))
         made = release.build(repository, chosen.tag, bundle, rebuild, chosen.registry)
     auc = made.metrics["auc"]
     print(f"{made.tag}: model {made.model_digest[:12]}, image {made.image_digest}")
@@ -96,21 +99,26 @@ def _build(chosen: argparse.Namespace) -> None:
         up.deliver(repository, made)
 
 
-def _candidate(repository: Repository, dataset: str | None, folder: Path) -> Path:
+def _candidate(repository: Repository, chosen: argparse.Namespace, folder: Path) -> Path:
+    if chosen.dataset is None:
+        raise DeliveryError("say whose candidate with --dataset, or which bundle with --bundle")
+    if chosen.retrained:
+        if not chosen.kind:
+            raise DeliveryError("--retrained is of the cluster that `up` made: add --kind, or set MLFLOW_TRACKING_URI")
+        from credit_delivery.cluster import retraining
+
+        return retraining.download(chosen.dataset, folder)
     from credit_delivery.candidate import download
 
-    if dataset is None:
-        raise DeliveryError("say whose candidate with --dataset, or which bundle with --bundle")
-    return download(dataset, repository.root / os.environ.get("CREDIT_HOME", "var"), folder)
+    return download(chosen.dataset, repository.root / os.environ.get("CREDIT_HOME", "var"), folder)
 
 
 def _promote(chosen: argparse.Namespace) -> None:
     from credit_delivery import promotion
-    from credit_delivery.holdout import source
     from credit_delivery.pull_request import github
 
     repository = _repository(chosen)
-    proposal = promotion.propose(repository, chosen.env, chosen.tag, source(repository.root, chosen.holdout))
+    proposal = promotion.propose(repository, chosen.env, chosen.tag, _rebuild(repository, chosen))
     print(proposal.body)
     if chosen.merge or chosen.kind:
         _approve(repository, proposal)
@@ -139,11 +147,10 @@ def _approve(repository: Repository, proposal: Proposal) -> None:
 
 def _evidence(chosen: argparse.Namespace) -> None:
     from credit_delivery import dossier, promotion, record
-    from credit_delivery.holdout import source
 
     repository = _repository(chosen)
     release = record.read(repository, chosen.tag)
-    rebuild = source(repository.root, chosen.holdout)
+    rebuild = _rebuild(repository, chosen)
     print(dossier.page(promotion.recompute(repository, chosen.env, release, rebuild), chosen.env))
 
 
@@ -226,6 +233,17 @@ def _repository(chosen: argparse.Namespace) -> Repository:
     from credit_delivery.cluster import checkout
 
     return checkout.current()
+
+
+def _rebuild(repository: Repository, chosen: argparse.Namespace) -> Rebuild:
+    """How a hold-out is come by: from its file where one is given, else from its source."""
+    if chosen.kind and chosen.holdout is None:
+        from credit_delivery.cluster import retraining
+
+        return retraining.source(repository.root)
+    from credit_delivery.holdout import source
+
+    return source(repository.root, chosen.holdout)
 
 
 def _refresh() -> None:

@@ -37,6 +37,13 @@ def crowd(bundle: Bundle, shift: float, seed: int) -> Iterator[dict[str, Any]]:
     return drawn(bundle.schema, bundle.baseline, shift, seed)
 
 
+def requests(applicants: Iterator[dict[str, Any]], at_once: int) -> Iterator[Any]:
+    """Bodies of requests: an applicant each, or a list of several."""
+    if at_once == 1:
+        return applicants
+    return iter(lambda: list(itertools.islice(applicants, at_once)), [])
+
+
 def simulated(shift: float, seed: int) -> Iterator[dict[str, Any]]:
     """The simulator's applicants, a thousand a month."""
     events = (Event(kind="population_shift", start=0, strength=shift),) if shift else ()

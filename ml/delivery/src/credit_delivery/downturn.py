@@ -88,6 +88,18 @@ def of_holdout(bundle: Bundle, applicants: Sequence[int], worse: float, seed: in
     return Stream([people[row] for row in rows], bad[rows], _moments(applicants))
 
 
+def lived(bundle: Bundle) -> Stream:
+    """The three months of a bundle's own portfolio.
+
+    Raises:
+        DeliveryError: the hold-out cannot be rebuilt, or the bundle does not take everybody in it.
+    """
+    dataset = bundle.schema.dataset
+    if dataset == "simulated":
+        return of_simulator(SHOCK)
+    return of_holdout(bundle, APPLICANTS, 1.0 if dataset in IN_CRISIS else WORSE, seed=1)
+
+
 def of_simulator(scenario: Scenario) -> Stream:
     """Three months of a scenario."""
     came = simulate(scenario)
@@ -174,9 +186,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         model = load(chosen.bundle, "candidate")
         dataset = model.bundle.schema.dataset
-        worse = 1.0 if dataset in IN_CRISIS else WORSE
-        simulated = dataset == "simulated"
-        stream = of_simulator(SHOCK) if simulated else of_holdout(model.bundle, APPLICANTS, worse, seed=1)
+        stream = lived(model.bundle)
         shutil.rmtree(folder, ignore_errors=True)
         decide(model, stream, folder / "journal.sqlite")
     except (ContractError, DeliveryError) as error:

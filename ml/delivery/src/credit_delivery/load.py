@@ -12,7 +12,7 @@ import math
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 from credit_delivery.errors import LoadError
 
 CONNECTIONS = 16
-PATIENCE_S = 10.0
+PATIENCE_S = 30.0
 REMEMBERED = 20_000
 ROUTE = "/v1/score"
 
@@ -63,7 +63,7 @@ class Seen:
 
 
 class Load:
-    """Requests of one applicant each, `rate` a second, from `start` to `stop` or for `seconds`; use it as a context.
+    """Requests with these bodies, `rate` a second, from `start` to `stop` or for `seconds`; use it as a context.
 
     Raises:
         LoadError: the URL is none.
@@ -72,7 +72,7 @@ class Load:
     def __init__(
         self,
         url: str,
-        applicants: Iterator[Mapping[str, Any]],
+        bodies: Iterator[Any],
         rate: float,
         seconds: float | None = None,
         key: str = "",
@@ -81,7 +81,7 @@ class Load:
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise LoadError(f"{url} is no address of a service; write one such as http://127.0.0.1:8000")
         self._parts = parts
-        self._applicants = applicants
+        self._bodies = bodies
         self._rate = rate
         self._turns = math.inf if seconds is None else round(seconds * rate)
         self._headers = {"Content-Type": "application/json"} | ({"X-API-Key": key} if key else {})
@@ -140,11 +140,11 @@ class Load:
     def _turn(self) -> tuple[float, bytes] | None:
         """When the next request is due, and its body; None when there is none."""
         with self._lock:
-            if self._next >= self._turns or (applicant := next(self._applicants, None)) is None:
+            if self._next >= self._turns or (body := next(self._bodies, None)) is None:
                 return None
             due = self._begun + self._next / self._rate
             self._next += 1
-        return due, json.dumps(applicant).encode()
+        return due, json.dumps(body).encode()
 
     def _connection(self) -> http.client.HTTPConnection:
         kind = http.client.HTTPSConnection if self._parts.scheme == "https" else http.client.HTTPConnection

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from credit_delivery.errors import CommandFailedError
 
@@ -54,3 +56,21 @@ def succeeds(command: Sequence[str], environment: Mapping[str, str] | None = Non
     except CommandFailedError:
         return False
     return True
+
+
+@contextmanager
+def beside(command: Sequence[str]) -> Iterator[IO[str]]:
+    """A program that runs as long as the context; gives what it prints.
+
+    Raises:
+        CommandFailedError: it is missing.
+    """
+    path = find(command[0])
+    if path is None:
+        raise CommandFailedError(command, 127, f"{command[0]} is not on PATH")
+    with subprocess.Popen([path, *command[1:]], stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
+        assert process.stdout is not None
+        try:
+            yield process.stdout
+        finally:
+            process.terminate()

@@ -56,7 +56,7 @@ def build_model(tag: str, bundle: Path) -> Image:
 def _build(dockerfile: Path, context: Path) -> str:
     """Build; gives the image's id. Arguments are passed on only where the environment has them."""
     arguments = [part for name in ARGUMENTS for part in ("--build-arg", name)]
-    command = ["docker", "build", "--quiet", "--network", "host", *arguments, "--file", str(dockerfile), str(context)]
+    command = ["docker", "build", "--quiet", *arguments, "--file", str(dockerfile), str(context)]
     commit = run(["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]).strip()
     return run(command, environment={"DOCKER_BUILDKIT": "1", "CREDIT_COMMIT": commit}).strip()
 

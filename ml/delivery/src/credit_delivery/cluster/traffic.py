@@ -8,7 +8,7 @@ from credit_contract.bundle import read_bundle
 from credit_delivery import bundles, record
 from credit_delivery.cluster import checkout
 from credit_delivery.cluster.kubectl import items
-from credit_delivery.crowd import crowd
+from credit_delivery.crowd import crowd, requests
 from credit_delivery.environments import Name, model_file, read_model
 from credit_delivery.load import Load
 
@@ -16,8 +16,15 @@ ADDRESSES: dict[Name, str] = {"staging": "http://127.0.0.1:8081", "production": 
 """Where kind.yaml and environments/kind.yaml put the Services."""
 
 
-def traffic(environment: Name, rate: float, seconds: float | None = None, shift: float = 0.0, seed: int = 1) -> Load:
-    """Load that has not begun yet.
+def traffic(
+    environment: Name,
+    rate: float,
+    seconds: float | None = None,
+    shift: float = 0.0,
+    seed: int = 1,
+    at_once: int = 1,
+) -> Load:
+    """Load that has not begun yet, of requests with `at_once` applicants each.
 
     Raises:
         ClusterError: there is no cluster.
@@ -28,7 +35,8 @@ def traffic(environment: Name, rate: float, seconds: float | None = None, shift:
     release = record.read(repository, read_model(repository.text(path), path).tag)
     bundles.released(repository.root, release)
     bundle = read_bundle(bundles.kept(repository.root, release.tag))
-    return Load(ADDRESSES[environment], crowd(bundle, shift, seed), rate, seconds, client_key(environment))
+    bodies = requests(crowd(bundle, shift, seed), at_once)
+    return Load(ADDRESSES[environment], bodies, rate, seconds, client_key(environment))
 
 
 def client_key(environment: Name) -> str:
