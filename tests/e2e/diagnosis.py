@@ -1,4 +1,4 @@
-"""What whoever reads a failed run's log needs before the cluster is gone: disagreements, warnings, last words of pods."""
+"""What whoever reads a failed run's log needs before the cluster is gone: disagreements, warnings, pods' last words."""
 
 from __future__ import annotations
 
