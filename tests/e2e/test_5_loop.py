@@ -75,10 +75,16 @@ def test_staging_runs_the_new_model_and_the_alert_clears(platform: Platform) -> 
     assert digest != old
     _, took = until(f"{ENVIRONMENT} answers with {TAG} only", 300, lambda: platform.runs(ENVIRONMENT, digest))
     platform.note("loop: merge to all pods on the retrained model, s", took)
-    _, took = until(f"{ALERT} clears", 900, lambda: ALERT not in platform.firing(ENVIRONMENT))
+
+    def judged() -> bool:
+        window = platform.metric(
+            f'drift_monitor_window_info{{namespace="{ENVIRONMENT}", model_digest="{digest[:12]}"}}'
+        )
+        return bool(window) and ALERT not in platform.firing(ENVIRONMENT)
+
+    _, took = until(f"the new model's window is published, and {ALERT} clears", 900, judged)
     platform.note("loop: the new model everywhere to the alert's end, s", took)
-    evidence = platform.run("history", "--env", ENVIRONMENT, "--kind")
-    assert TAG in evidence
+    assert TAG in platform.run("history", "--env", ENVIRONMENT, "--kind")
 
 
 def dataset(job: dict) -> str:

@@ -10,12 +10,13 @@ import os
 import subprocess
 import sys
 import time
+import urllib.parse
 import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from credit_delivery.cluster import applications, checkout, status
 from credit_delivery.cluster.kubectl import kubectl
@@ -107,6 +108,13 @@ class Platform:
         head = checkout.current().head()
         found = [a for a in applications.applications() if a.name.endswith(f"-{environment}")]
         return all(application.well_at(head) for application in found)
+
+    def metric(self, query: str) -> list[dict[str, Any]]:
+        """What Prometheus answers now."""
+        asked = urllib.parse.urlencode({"query": query})
+        with urllib.request.urlopen(f"{PROMETHEUS}/api/v1/query?{asked}", timeout=10) as response:
+            found: list[dict[str, Any]] = json.load(response)["data"]["result"]
+            return found
 
     def firing(self, environment: str = "") -> set[str]:
         """Names of the alerts that fire, for one environment or all."""
