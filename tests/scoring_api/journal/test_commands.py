@@ -3,6 +3,9 @@ import sqlite3
 import pytest
 
 from scoring_api.cli import main
+from scoring_api.logs import JsonFormatter
+
+from .test_shadow import until
 
 
 @pytest.fixture
@@ -41,6 +44,22 @@ def test_a_changed_decision_is_named_by_both_commands(scored, bundle, capsys):
     code, told = run(capsys, "replay", ids[1], f"bundle={bundle.path}", *where)
     assert code == 1
     assert "PD differs" in told
+
+
+def test_a_tail_that_was_cut_with_every_head_shows_by_the_log(serve, bundle, tmp_path, monkeypatch, capsys, caplog):
+    monkeypatch.delenv("JOURNAL_URL", raising=False)
+    file, log = tmp_path / "journal.sqlite", tmp_path / "log"
+    with caplog.at_level("INFO", "scoring_api"):
+        serve(journal={"file": file}).post("/v1/score", json=bundle.golden.applicants[:3])
+        until(lambda: any(record.getMessage() == "chain head" for record in caplog.records))
+    log.write_text("no line of ours\n" + "\n".join(map(JsonFormatter().format, caplog.records)))
+    with sqlite3.connect(file) as database:
+        database.execute("delete from decisions where sequence > 2")
+        database.execute("delete from chain_heads")
+    assert run(capsys, "verify", f"journal.file={file}")[0] == 0
+    code, told = run(capsys, "verify", "--log", str(log), f"journal.file={file}")
+    assert (code, "cut" in told) == (1, True)
+    assert run(capsys, "verify", "--log", str(tmp_path / "absent"), f"journal.file={file}")[0] == 2
 
 
 def test_after_retention_the_chain_verifies_and_a_replay_says_why_it_cannot(scored, bundle, capsys):

@@ -17,7 +17,7 @@ from credit_contract.applicant import encode
 from credit_contract.errors import BundleError
 from scoring_api import model as models, settings
 from scoring_api.errors import JournalUnavailableError, SettingsError
-from scoring_api.journal import schema
+from scoring_api.journal import heads, schema
 from scoring_api.journal.engine import VARIABLE, journal_url, open_engine
 from scoring_api.journal.replay import replay
 from scoring_api.journal.retention import erase
@@ -28,6 +28,7 @@ from scoring_api.settings import Settings
 def register(add: Callable[..., argparse.ArgumentParser]) -> None:
     """Add the commands to a parser's subparsers; each sets `run`, which gives the exit code."""
     verify = add("verify", help="find changed, removed, reordered and cut-off decisions; exit code 1 if there are any")
+    verify.add_argument("--log", type=Path, metavar="FILE", help="a service's log: the chain heads in it count too")
     verify.set_defaults(run=_verify)
     again = add("replay", help="score a recorded decision again with bundle=DIR; exit code 1 unless bit-equal")
     again.add_argument("decision_id")
@@ -47,7 +48,7 @@ def register(add: Callable[..., argparse.ArgumentParser]) -> None:
 def _verify(chosen: argparse.Namespace) -> int:
     loaded, engine = _opened(chosen)
     with _answering(), engine.connect() as connection:
-        verification = Verification(connection, loaded.journal.volume)
+        verification = Verification(connection, loaded.journal.volume, heads.told(chosen.log) if chosen.log else ())
         broken = 0
         for one in verification:
             broken += 1

@@ -1,15 +1,66 @@
-"""Chain heads in files beside the database: who cuts the table's tail cannot reach them there. Knows no database."""
+"""Chain heads outside the database: on the volume and in the log, where who cuts the table's tail cannot reach them.
+
+Knows no database.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import orjson
 
 from credit_contract.decision import ChainHead
 from scoring_api.errors import SettingsError
+from scoring_api.logs import log
+
+ON_VOLUME_S = 1.0
+IN_LOG_S = 60.0
+EVENT = "chain head"
+
+
+class Checkpoints:
+    """Keeps one writer's head in every place, now and then. Used by one thread."""
+
+    def __init__(self, volume: Path | None) -> None:
+        self._places = [_Place(IN_LOG_S, tell)]
+        if volume is not None:
+            self._places.append(_Place(ON_VOLUME_S, partial(save, volume)))
+
+    def keep(self, head: ChainHead, *, now: bool = False) -> None:
+        """Where it is due, or everywhere `now`."""
+        for place in self._places:
+            if place.lacks(head) and (now or time.monotonic() >= place.next_at):
+                place.next_at = time.monotonic() + place.every_s
+                with contextlib.suppress(OSError):  # the next one will do, and the table has the head too
+                    place.keep(head)
+                    place.kept = head
+
+    def due_s(self, head: ChainHead) -> float | None:
+        """Seconds until there is something to keep."""
+        waits = [place.next_at - time.monotonic() for place in self._places if place.lacks(head)]
+        return max(0.0, min(waits)) if waits else None
+
+
+@dataclass
+class _Place:
+    every_s: float
+    keep: Callable[[ChainHead], None]
+    next_at: float = 0.0
+    kept: ChainHead | None = None
+
+    def lacks(self, head: ChainHead) -> bool:
+        return head.sequence > 0 and head != self.kept
+
+
+def tell(head: ChainHead) -> None:
+    """Log a head; it holds nothing of an applicant."""
+    log.info(EVENT, extra={"fields": head._asdict()})
 
 
 def save(folder: Path, head: ChainHead) -> None:
@@ -24,7 +75,7 @@ def save(folder: Path, head: ChainHead) -> None:
 
 
 def load(folder: Path) -> Iterator[ChainHead]:
-    """Every writer's head.
+    """Every writer's head on a volume.
 
     Raises:
         SettingsError: a file is no head.
@@ -34,3 +85,20 @@ def load(folder: Path) -> Iterator[ChainHead]:
             yield ChainHead(**orjson.loads(path.read_bytes()))
         except (ValueError, TypeError):
             raise SettingsError(f"{path}: is no chain head; restore it or move it away") from None
+
+
+def told(file: Path) -> Iterator[ChainHead]:
+    """Every head in a log; lines that are none of the service's are passed over.
+
+    Raises:
+        SettingsError: the file cannot be read.
+    """
+    try:
+        with file.open("rb") as lines:
+            for line in lines:
+                with contextlib.suppress(ValueError, KeyError, TypeError):
+                    entry = orjson.loads(line)
+                    if entry["event"] == EVENT:
+                        yield ChainHead(entry["writer"], entry["sequence"], entry["hash"])
+    except OSError as error:
+        raise SettingsError(f"log {file}: {error.strerror}") from None

@@ -1,9 +1,9 @@
-"""Is the journal what was written? Every chain against its heads in the table and on the volume. Reads only."""
+"""Is the journal what was written? Every chain against its heads in the table, on the volume, in logs. Reads only."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from sqlalchemy import Connection, func, select
@@ -29,9 +29,11 @@ class Verification:
     says so, and "values missing" otherwise.
     """
 
-    def __init__(self, connection: Connection, volume: Path | None) -> None:
+    def __init__(self, connection: Connection, volume: Path | None, told: Iterable[ChainHead] = ()) -> None:
+        """`told` are heads from elsewhere, such as a log."""
         self._connection = connection
         self._volume = volume
+        self._told = told
         self.decisions = 0
         self.writers = 0
 
@@ -50,7 +52,7 @@ class Verification:
     def _checkpoints(self) -> defaultdict[str, list[ChainHead]]:
         found = defaultdict(list)
         on_volume = heads.load(self._volume) if self._volume is not None else ()
-        for head in [*on_volume, *reading.heads(self._connection)]:
+        for head in [*self._told, *on_volume, *reading.heads(self._connection)]:
             found[head.writer].append(head)
         return found
 

@@ -8,7 +8,6 @@ Knows no HTTP and no SQL.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import queue
 import secrets
 import socket
@@ -21,7 +20,7 @@ from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from credit_contract.decision import ChainHead
 from scoring_api.errors import InternalError, JournalUnavailableError
-from scoring_api.journal import heads
+from scoring_api.journal.heads import Checkpoints
 from scoring_api.journal.jobs import Job, Slot, conflict, refuse, settle
 from scoring_api.journal.rows import Rows, sealed
 from scoring_api.journal.spool import Spool
@@ -31,7 +30,6 @@ from scoring_api.logs import log
 MOST_AT_ONCE = 512
 DRAINED_AT_ONCE = 2_048
 RETRY_S = 1.0
-CHECKPOINT_S = 1.0
 GATHERED_AT_ONCE = 64
 GATHERED_FOR_S = 0.001
 AWAY = "the journal's database is away"
@@ -44,12 +42,11 @@ class Writer:
         self, store: Store, volume: Path | None, spool_limit_bytes: int, loop: asyncio.AbstractEventLoop
     ) -> None:
         self._store = store
-        self._volume = volume
         self._loop = loop
         self._process = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{socket.gethostname()}-{secrets.token_hex(4)}"
         self._chains = 0
-        self._head = self._checkpointed = self._new_chain()
-        self._checkpoint_at = 0.0
+        self._head = self._new_chain()
+        self._checkpoints = Checkpoints(volume)
         self._retry_at = 0.0
         self._gathered: list[Job] = []
         self._gathered_since = 0.0
@@ -103,7 +100,7 @@ class Writer:
             if jobs:
                 self._keep(jobs)
             self._catch_up()
-            self._checkpoint(now=not going)
+            self._checkpoints.keep(self._head, now=not going)
         while self._pending and time.monotonic() >= self._retry_at:
             self._catch_up()
         if self.spool is not None:
@@ -131,9 +128,7 @@ class Writer:
         now = time.monotonic()
         if self._pending or self.fault is not None:
             return max(0.0, self._retry_at - now)
-        if self._volume is not None and self._checkpointed != self._head:
-            return max(0.0, self._checkpoint_at - now)
-        return None
+        return self._checkpoints.due_s(self._head)
 
     @property
     def _pending(self) -> bool:
@@ -247,15 +242,6 @@ class Writer:
         finally:
             self.busy_since = None
 
-    def _checkpoint(self, *, now: bool) -> None:
-        if self._volume is None or self._checkpointed == self._head or self._head.sequence == 0:
-            return
-        if now or time.monotonic() >= self._checkpoint_at:
-            self._checkpoint_at = time.monotonic() + CHECKPOINT_S
-            with contextlib.suppress(OSError):  # the next one will do, and the table has the head too
-                heads.save(self._volume, self._head)
-                self._checkpointed = self._head
-
     def _away(self, error: Exception) -> None:
         if not self._retry_at:
             state = getattr(getattr(error, "orig", None), "sqlstate", None)
@@ -275,7 +261,7 @@ class Writer:
 
     def _turn(self) -> None:
         """Leave a chain whose end is unknown, at its last known head."""
-        self._checkpoint(now=True)
+        self._checkpoints.keep(self._head, now=True)
         self._head = self._new_chain()
 
     def _new_chain(self) -> ChainHead:
