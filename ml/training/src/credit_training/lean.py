@@ -1,8 +1,8 @@
 """The scorer as it is exported: the same function in fewer operations, since a small graph costs what its nodes cost.
 
-Each category's share of the first layer is looked up, not computed; units are clipped to [0, 1], which runtimes do
-together with the product before it; calibration is part of the last layer. Rounding differs from the scorer's by some
-1e-7 of PD. Knows torch; not ONNX, and nothing of fitting.
+What a single category brings to the first layer is looked up, not computed; units are clipped to [0, 1], which
+runtimes do together with the product before it; calibration is part of the last layer. Rounding differs from the
+scorer's by some 1e-7 of PD. Knows torch; not ONNX, and nothing of fitting.
 """
 
 from __future__ import annotations
@@ -35,41 +35,45 @@ class _LeanNetwork(nn.Module):
 
     starts: Tensor
     table: Tensor
+    embedded: Tensor
 
     def __init__(self, scorer: Scorer) -> None:
         super().__init__()
         network = scorer.network
-        layers = [_parameters(layer) for layer in network.layers]
-        categorical = len(network.starts) * network.table.shape[-1]
-        embedded, layers[0] = layers[0][0][:categorical], (layers[0][0][categorical:], layers[0][1])
-        weights, biases = _between_0_and_1(layers)
+        weights, biases = _between_0_and_1([_parameters(layer) for layer in network.layers])
         scale, shift = scorer.calibration.slope.item(), scorer.calibration.intercept.item()
         weights[-1], biases[-1] = weights[-1] * scale, biases[-1] * scale + shift
-        if categorical:
-            scale_of_first = 1.0 if len(layers) == 1 else 0.5
-            table = _by_category(scorer, embedded) * scale_of_first
-            table[: int(network.starts[1]) if len(network.starts) > 1 else len(table)] += biases[0]
-            self.register_buffer("starts", network.starts)
-            self.register_buffer("table", table.float())
+        fields, table = len(network.starts), network.table.detach().double()
+        categorical = fields * table.shape[-1]
+        embedded, weights[0] = weights[0][:categorical], weights[0][categorical:]
+        if fields == 1:
+            table = table @ embedded + biases[0]
+        self.fields = fields
+        self.register_buffer("starts", network.starts)
+        self.register_buffer("table", table.float())
+        self.register_buffer("embedded", embedded.float())
         self.weights = nn.ParameterList([weight.float() for weight in weights])
         self.biases = nn.ParameterList([bias.float() for bias in biases])
-        self.categorical = bool(categorical)
 
     def forward(self, components: Tensor, codes: Tensor) -> Tensor:
         """Logits after calibration."""
-        first: Tensor = self.biases[0]
-        if self.categorical:
-            first = self._looked_up(codes)
-        hidden: Tensor = components @ self.weights[0] + first
+        hidden: Tensor = components @ self.weights[0] + self._first(codes)
         for weight, bias in zip(self.weights[1:], self.biases[1:], strict=True):
             hidden = torch.clamp(hidden, 0.0, 1.0) @ weight + bias
         return hidden
 
-    def _looked_up(self, codes: Tensor) -> Tensor:
-        """What the categories and the bias bring to the first layer."""
-        if len(self.starts) == 1:
+    def _first(self, codes: Tensor) -> Tensor:
+        """What the categories and the bias bring to the first layer.
+
+        Several fields are not looked up so: ONNX Runtime adds up rows of a table in another order for one applicant.
+        """
+        bias: Tensor = self.biases[0]
+        if self.fields == 0:
+            return bias
+        if self.fields == 1:
             return functional.embedding(codes.squeeze(1), self.table)
-        return functional.embedding(codes + self.starts, self.table).sum(dim=1)
+        embedded: Tensor = functional.embedding(codes + self.starts, self.table).flatten(1) @ self.embedded
+        return embedded + bias
 
 
 def _between_0_and_1(layers: Sequence[tuple[Tensor, Tensor]]) -> tuple[list[Tensor], list[Tensor]]:
@@ -83,15 +87,6 @@ def _between_0_and_1(layers: Sequence[tuple[Tensor, Tensor]]) -> tuple[list[Tens
         weights.append(weight)
         biases.append(bias)
     return weights, biases
-
-
-def _by_category(scorer: Scorer, weight: Tensor) -> Tensor:
-    """What each category brings to the first layer: [categories of all fields, units]."""
-    network = scorer.network
-    sizes = torch.diff(network.starts, append=torch.tensor([len(network.table)])).tolist()
-    width = network.table.shape[-1]
-    parts = zip(torch.split(network.table.detach().double(), sizes), torch.split(weight, width), strict=True)
-    return torch.cat([rows @ share for rows, share in parts])
 
 
 def _parameters(layer: nn.Module) -> tuple[Tensor, Tensor]:
