@@ -24,7 +24,7 @@ from credit_delivery.cluster import applications, checkout
 from credit_delivery.cluster.retraining import ENVIRONMENT
 from credit_delivery.cluster.traffic import ADDRESSES, client_key
 from credit_delivery.environments import model_file, read_model
-from credit_delivery.errors import LoadError
+from credit_delivery.errors import EnvironmentFileError, LoadError
 from credit_delivery.repository import Repository
 
 SETTINGS = f"environments/{ENVIRONMENT}/drift-monitor.yaml"
@@ -82,18 +82,28 @@ def people(repository: Repository) -> tuple[str, Iterator[Person]]:
 def watch(repository: Repository, dataset: str) -> str:
     """Commit the settings by which the monitor looks at once, unless they are there; gives what came of it."""
     text = repository.text(SETTINGS)
-    settings = watching(dataset)
-    if yaml.safe_load(text).get("config") == settings["config"]:
+    changed = watched(text, dataset)
+    if changed == text:
         return f"{SETTINGS} has the monitor look at every {WINDOW:,} decisions already"
-    changed = text.rstrip("\n") + "\n" + yaml.safe_dump(settings, sort_keys=False)
     commit = repository.commit(f"Judge every {WINDOW:,} decisions in {ENVIRONMENT}", {SETTINGS: changed})
     repository.push("main")
     applications.refresh()
     return f"committed {commit[:12]}: the monitor looks at every {WINDOW:,} decisions, and an outcome counts at once"
 
 
+def watched(text: str, dataset: str) -> str:
+    """The monitor's file in an environment with these settings after what people wrote there."""
+    config = watching(dataset)
+    there = yaml.safe_load(text).get("config")
+    if there is None:
+        return text + yaml.safe_dump({"config": config}, sort_keys=False)
+    if there == config:
+        return text
+    raise EnvironmentFileError(f"{SETTINGS}: has a key config of its own; take it out, `make push`, and try again")
+
+
 def watching(dataset: str) -> dict[str, Any]:
-    """The monitor's settings: values of its chart."""
+    """The monitor's settings."""
     config: dict[str, Any] = {
         "interval_minutes": 1,
         "windows": {"decisions": WINDOW},
@@ -102,7 +112,7 @@ def watching(dataset: str) -> dict[str, Any]:
     }
     if dataset in downturn.ENDED:
         config["limits"] = {"constant_fields": [downturn.ENDED[dataset]]}
-    return {"config": config}
+    return config
 
 
 class Service:
