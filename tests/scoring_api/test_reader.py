@@ -161,9 +161,9 @@ def test_any_bytes_are_read_or_refused_with_a_reason(body: bytes) -> None:
         b"",
         b"  \n",
         b"{",
-        b'{"late_payments": NaN}',
-        b'{"late_payments": Infinity}',
-        b'{"late_payments": 1e999}',
+        b'{"late_payments": Nan}',
+        b'{"late_payments": NaN, "\\ud800": 1}',
+        b'{"late_payments": ' + b"9" * 5_000 + b"}",
         b'{"income": "\xff"}',
         b"[" * 100_000,
         b'{"a":' * 100_000,
@@ -173,6 +173,16 @@ def test_any_bytes_are_read_or_refused_with_a_reason(body: bytes) -> None:
 def test_what_is_no_json_is_malformed(body: bytes) -> None:
     with pytest.raises(MalformedBodyError):
         READER.read(body)
+
+
+@pytest.mark.parametrize("name", ["late_payments", "income", "housing", "sex", "duration", "monitoring_attributes"])
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999", "9" * 400])
+def test_a_number_that_is_none_is_refused_by_its_field(name: str, number: str) -> None:
+    body = json.dumps({**GOOD, name: "?"}).replace('"?"', number)
+    for asked in (body, f"[{body}]"):
+        with pytest.raises(InvalidApplicantError) as refused:
+            READER.read(asked.encode())
+        assert [problem.field for problem in refused.value.problems] == [name]
 
 
 def test_too_many_and_none_are_refused() -> None:

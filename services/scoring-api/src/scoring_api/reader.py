@@ -6,6 +6,8 @@ types and judged by `credit_contract.applicant`, which also words the problems. 
 
 from __future__ import annotations
 
+import contextlib
+import json
 from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import chain
@@ -131,7 +133,16 @@ def _parse(body: bytes) -> Any:
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
+        with contextlib.suppress(ValueError, RecursionError):
+            return _with_wild_numbers(body)
         raise MalformedBodyError(f"the body is not JSON: {error}") from None
+
+
+def _with_wild_numbers(body: bytes) -> Any:
+    """JSON but for NaN, Infinity or numbers without end: so that their field can be named when it is refused."""
+    if rb"\u" in body:  # half of a surrogate pair is no text, and this parser takes it
+        raise ValueError
+    return json.loads(body.decode())
 
 
 def _rows_of(matrix: Mapping[str, Any]) -> list[Any]:
