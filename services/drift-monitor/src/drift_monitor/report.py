@@ -49,8 +49,14 @@ def render(history: History, window: Window, bundle: Bundle, size: int, seed: in
     return Rendered(_with_note(page, note).encode(), document.encode(), rows)
 
 
-def _evidently(current: dict[str, Labels], reference: dict[str, Labels], psi_limit: float) -> tuple[str, str]:
+def load() -> None:
+    """Import Evidently ahead of `render`, while something else is waited for."""
     os.environ.setdefault("DO_NOT_TRACK", "1")
+    import evidently.presets  # noqa: F401
+
+
+def _evidently(current: dict[str, Labels], reference: dict[str, Labels], psi_limit: float) -> tuple[str, str]:
+    load()
     import pandas as pd
     from evidently import DataDefinition, Dataset, Report
     from evidently.presets import DataDriftPreset

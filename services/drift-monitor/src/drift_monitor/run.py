@@ -6,6 +6,7 @@ A run that dies leaves the last good index; windows that it had finished are ove
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -17,7 +18,7 @@ from drift_monitor.errors import SettingsError
 from drift_monitor.history import History, open_files
 from drift_monitor.journal import open_journal
 from drift_monitor.measurement import measure
-from drift_monitor.report import render
+from drift_monitor.report import load, render
 from drift_monitor.retraining import act, order_for
 from drift_monitor.settings import Settings
 from drift_monitor.store import ReportStore
@@ -39,7 +40,9 @@ def run(
         ReportError: reports cannot be written, or another monitor writes them.
     """
     store = ReportStore(settings.reports.folder)
-    with store.locked():
+    with store.locked(), ThreadPoolExecutor(max_workers=1) as aside:
+        if settings.reports.sample:
+            aside.submit(load)  # while the history is read
         return _run(settings, journal_url, start, end, now, store)
 
 
