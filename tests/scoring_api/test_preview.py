@@ -10,10 +10,11 @@ from typing import Any
 import httpx
 import pytest
 
+from credit_contract.bundle import Bundle
 from scoring_api.access import new_key
 
 from .conftest import Serve
-from .toy import BAD, GOOD, POLICY, SCHEMA
+from .toy import BAD, GOOD, POLICY, SCHEMA, expected_pd
 
 
 def preview(client: httpx.Client, applicant: Any, field: str | None = None) -> Any:
@@ -112,3 +113,10 @@ def test_examples_are_applicants_from_the_lowest_pd_up(client: httpx.Client) -> 
     assert [result["pd"] for result in results] == pytest.approx(pds, abs=1e-6)
     assert [result["score"] for result in results] == [example["score"] for example in examples]
     assert all(len(json.dumps(value)) < 12 for example in examples for value in example["applicant"].values())
+
+
+def test_the_reference_applicant_is_told_in_short_and_is_the_same(client: httpx.Client, bundle: Bundle) -> None:
+    told = client.get("/model").json()["reference_applicant"]
+    assert all(len(json.dumps(value)) < 12 for value in told.values())
+    (result,) = client.post("/v1/score", json=told).json()["results"]
+    assert result["pd"] == pytest.approx(expected_pd([bundle.baseline.reference_applicant])[0], abs=1e-6)

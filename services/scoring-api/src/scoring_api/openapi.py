@@ -8,6 +8,7 @@ from credit_contract.bundle import Bundle
 from credit_contract.policy import DECISIONS
 from credit_contract.schema import FeatureSchema, Field
 from scoring_api import problem
+from scoring_api.preview import in_short
 from scoring_api.typed import MONITORING
 
 APPLICANTS = {"$ref": "#/components/schemas/Applicants"}
@@ -111,7 +112,7 @@ def _applicants(bundle: Bundle, max_applicants: int) -> dict[str, Any]:
                 {"$ref": "#/components/schemas/Matrix"},
             ]
         },
-        "Applicant": _applicant(schema, bundle.baseline.reference_applicant),
+        "Applicant": _applicant(schema, in_short(bundle.baseline.reference_applicant)),
         "Matrix": {
             "type": "object",
             "description": "Many applicants with the fields named once, in any order; the answer has `columns` too.",

@@ -99,10 +99,12 @@ def _example(bundle: Bundle, pd: float, applicant: Mapping[str, Any]) -> Told:
         "score": policy.score(pd),
         "would_be": policy.decide(pd),
         "band": policy.band(pd),
-        "applicant": {name: _short(value) for name, value in applicant.items()},
+        "applicant": in_short(applicant),
     }
 
 
-def _short(value: Any) -> Any:
-    """A float by the fewest digits that the graph, which reads float32, cannot tell from it."""
-    return float(str(np.float32(value))) if isinstance(value, float) else value
+def in_short(applicant: Mapping[str, Any]) -> Told:
+    """Floats by the fewest digits that the graph, which reads float32, cannot tell from them."""
+    return {
+        name: float(str(np.float32(value))) if isinstance(value, float) else value for name, value in applicant.items()
+    }

@@ -8,6 +8,7 @@ from fastapi import APIRouter
 
 from scoring_api.card import card
 from scoring_api.handlers.context import Service
+from scoring_api.preview import in_short
 
 router = APIRouter(tags=["model"])
 
@@ -30,5 +31,5 @@ async def model(service: Service) -> dict[str, Any]:
         "card": card(bundle, served.tag),
         "policy": bundle.policy.model_dump(mode="json"),
         "fields": [field.model_dump(mode="json", exclude_defaults=True) for field in bundle.schema.fields],
-        "reference_applicant": bundle.baseline.reference_applicant,
+        "reference_applicant": in_short(bundle.baseline.reference_applicant),
     }
