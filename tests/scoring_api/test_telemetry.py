@@ -155,7 +155,7 @@ def test_without_a_collector_there_the_service_answers_and_stops(serve: Serve) -
     assert serve(traces_endpoint="http://127.0.0.1:9").post("/v1/score", json=GOOD).status_code == 200
 
 
-def test_nothing_of_it_is_imported_when_it_is_off(bundle: Bundle) -> None:
+def test_nothing_of_it_is_imported_when_it_is_off(tmp_path: Path) -> None:
     program = """
 import sys
 from scoring_api.app import create_app
@@ -163,7 +163,7 @@ from scoring_api.settings import Settings
 create_app(Settings(auth="none"))
 sys.exit("opentelemetry.sdk" in sys.modules or "requests" in sys.modules)
 """
-    assert subprocess.run([sys.executable, "-c", program], cwd=Path(bundle.path)).returncode == 0
+    assert subprocess.run([sys.executable, "-c", program], cwd=tmp_path).returncode == 0
 
 
 def test_an_endpoint_that_is_none_is_refused_with_its_key() -> None:

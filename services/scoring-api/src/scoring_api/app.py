@@ -70,6 +70,7 @@ def create_app(settings: Settings, environment: Mapping[str, str] = os.environ) 
         try:
             yield
         finally:
+            await edge.close()
             await service.close()
             await journal.close()
             if traces is not None:
@@ -88,7 +89,8 @@ def create_app(settings: Settings, environment: Mapping[str, str] = os.environ) 
     app.add_exception_handler(RequestValidationError, _problem)
     app.add_exception_handler(Exception, _problem)
     app.openapi = lambda: _openapi(app, service, settings)  # type: ignore[method-assign]
-    return Edge(app, service, access, metrics, settings.limits, traces)
+    edge = Edge(app, service, access, metrics, settings.limits, traces)
+    return edge
 
 
 def _journal(settings: Settings, environment: Mapping[str, str]) -> Journal:

@@ -39,7 +39,7 @@ def read_arrays(schema: FeatureSchema, arrays: dict[str, npt.NDArray[Any]], limi
         raise InvalidApplicantError(problems, listed=True)
     return Batch(
         rows=range(len(encoded)),
-        encode=lambda _: encoded,
+        encode=lambda rows: encoded[np.array(rows)],
         form="list",
         not_scored=(),
         values=lambda: decode(schema, encoded),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, groupby
 from operator import attrgetter
 from typing import Any, Literal
@@ -37,6 +37,10 @@ class Batch:
     def encoded(self) -> Encoded:
         """The applicants as the graph reads them."""
         return self.encode(self.rows)
+
+    def part(self, places: Sequence[int]) -> Batch:
+        """Some of the applicants, to be encoded."""
+        return replace(self, rows=[self.rows[place] for place in places])
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -8,8 +8,9 @@ hands it over without ASGI (`shortcut`). Time limits are the connection's.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from time import perf_counter, time_ns
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
@@ -35,6 +36,7 @@ from scoring_api.metrics import Metrics
 from scoring_api.reply import JSON, REPLAYED, Headers, Reply, refusal
 from scoring_api.service import MAX_KEY, ScoringService
 from scoring_api.settings import Limits
+from scoring_api.together import Question, Together
 
 if TYPE_CHECKING:
     from scoring_api.telemetry import Traces
@@ -45,6 +47,7 @@ PROBES = frozenset({"/health", "/ready", "/metrics", "/v2/health/live", "/v2/hea
 # Larger bodies count towards those that may wait; so small a one may come on each connection.
 SHORT_BODY = 131_072
 CLIENT_CLOSED = 499
+KEY = b"idempotency-key"
 EXPLAIN = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -69,9 +72,40 @@ class Edge:
         self._limits = limits
         self._traces = traces
         self._room = Room(limits.max_waiting_bytes)
+        self._together = Together(service)
         self._in_flight = 0
         self._tails = _tails()
         metrics.in_flight.set_function(lambda: self._in_flight)
+
+    async def close(self) -> None:
+        """Finish what goes on beside the event loop."""
+        await self._together.close()
+
+    def ask(self, headers: Headers, body: bytes, answer: Callable[[Reply], None]) -> None:
+        """POST /v1/score without a query and a key, answered with what arrives in the same turn of the event loop."""
+        ask = self._arrived()
+        self._in_flight += 1
+        told = partial(self._told, ask, headers, answer)
+        try:
+            self._admit()
+            self._identify(headers, ask)
+        except Exception as error:
+            told(error)
+        else:
+            self._together.add(Question(ask, body, told))
+
+    def _told(self, ask: Ask, headers: Headers, answer: Callable[[Reply], None], told: bytes | BaseException) -> None:
+        self._in_flight -= 1
+        reply = Reply(200, [JSON], told) if isinstance(told, bytes) else _refusal(told, ask.request_id)
+        reply.headers.append((b"x-request-id", ask.request_id.encode()))
+        answer(reply)
+        self._answered("POST", SCORE, reply.status, headers, ask)
+
+    def _identify(self, headers: Headers, ask: Ask) -> None:
+        """Who asks, and that it is in JSON."""
+        ask.caller = self._access.caller(headers.get(access.HEADER), "score").name
+        if not is_json(headers.get(b"content-type", b"")):
+            raise UnsupportedMediaTypeError("send application/json; files go to /predict")
 
     async def score(
         self, headers: Headers, body: bytes, *, query: bytes = b"", unread: ServiceError | None = None
@@ -81,11 +115,8 @@ class Edge:
         self._in_flight += 1
         try:
             reply = await self._scored(headers, body, query, unread, ask)
-        except ServiceError as error:
-            refused(error, ask.request_id)
-            reply = refusal(error, ask.request_id)
-        except Exception:
-            reply = _fault(ask.request_id)
+        except Exception as error:
+            reply = _refusal(error, ask.request_id)
         finally:
             self._in_flight -= 1
         reply.headers.append((b"x-request-id", ask.request_id.encode()))
@@ -96,13 +127,11 @@ class Edge:
         self, headers: Headers, body: bytes, query: bytes, unread: ServiceError | None, ask: Ask
     ) -> Reply:
         self._admit()
-        ask.caller = self._access.caller(headers.get(access.HEADER), "score").name
-        if not is_json(headers.get(b"content-type", b"")):
-            raise UnsupportedMediaTypeError("send application/json; files go to /predict")
+        self._identify(headers, ask)
         if unread is not None:
             raise unread
         ask.explain = query != b"" and _wants_explanation(query)
-        key = headers.get(b"idempotency-key")
+        key = headers.get(KEY)
         if key is None:
             return Reply(200, [JSON], await self.service.score(body, ask))
         if not 0 < len(key) <= MAX_KEY:
@@ -142,13 +171,10 @@ class Edge:
             if scope["path"] not in PROBES:
                 self._admit()
             status = await self._behind(scope, receive, send, ask)
-        except ServiceError as error:
-            refused(error, ask.request_id)
-            reply = refusal(error, ask.request_id)
         except ClientGone:
             pass
-        except Exception:
-            reply = _fault(ask.request_id)
+        except Exception as error:
+            reply = _refusal(error, ask.request_id)
         finally:
             self._in_flight -= 1
         if reply is not None:
@@ -185,10 +211,10 @@ class Edge:
         with closing(Body(self._room, dict(scope["headers"]), receive, at_most)) as body:
             try:
                 await self.app(scope, body.receive, watched)
-            except Exception:
+            except Exception as error:
                 if not status:
                     raise
-                _fault(ask.request_id)  # the answer has begun: only the log can still be told
+                _log_fault(error, ask.request_id)  # the answer has begun: only the log can still be told
         return status
 
     def _admit(self) -> None:
@@ -211,9 +237,17 @@ def _tails() -> Iterator[str]:
         yield from (many[start : start + 20] for start in range(0, len(many), 20))
 
 
-def _fault(request_id: str) -> Reply:
-    log.exception("fault", extra={"fields": {"request_id": request_id}})
+def _refusal(error: BaseException, request_id: str) -> Reply:
+    """The problem that an error means; a fault of ours is logged, and nothing of it told."""
+    if isinstance(error, ServiceError):
+        refused(error, request_id)
+        return refusal(error, request_id)
+    _log_fault(error, request_id)
     return refusal(InternalError("a fault of the service; the request id finds it in the logs"), request_id)
+
+
+def _log_fault(error: BaseException, request_id: str) -> None:
+    log.error("fault", exc_info=error, extra={"fields": {"request_id": request_id}})
 
 
 def _wants_explanation(query: bytes) -> bool:

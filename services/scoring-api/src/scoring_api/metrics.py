@@ -54,9 +54,10 @@ class Metrics:
         self._requests.count(route, code, model)
         self._request_seconds.observe(route, seconds)
 
-    def took(self, stage: Stage, seconds: float) -> None:
-        """A stage of one request."""
-        self._stage_seconds.observe(stage, seconds)
+    def took(self, stage: Stage, seconds: float, requests: int = 1) -> None:
+        """A stage of so many requests, each of which it took so long."""
+        if requests:
+            self._stage_seconds.repeat(stage, seconds, requests)
 
     def decided(self, model: str, decisions: Sequence[str], scores: Sequence[int]) -> None:
         """Some applicants."""
@@ -124,9 +125,7 @@ class Tally(Collector):
 
     def observe(self, label: str, *values: float) -> None:
         """Count values, each in the bucket of the first edge not below it; their sum is kept behind the buckets."""
-        counts = self._counts.get(label)
-        if counts is None:
-            counts = self._counts[label] = [0] * (len(self._edges) + 2)
+        counts = self._of(label)
         if len(values) < MANY:
             for value in values:
                 counts[bisect_left(self._edges, value)] += 1
@@ -135,6 +134,18 @@ class Tally(Collector):
             for place, found in zip(places.tolist(), times.tolist(), strict=True):
                 counts[place] += found
         counts[-1] += sum(values)
+
+    def repeat(self, label: str, value: float, times: int) -> None:
+        """Count a value so many times."""
+        counts = self._of(label)
+        counts[bisect_left(self._edges, value)] += times
+        counts[-1] += value * times
+
+    def _of(self, label: str) -> list[float]:
+        counts = self._counts.get(label)
+        if counts is None:
+            counts = self._counts[label] = [0] * (len(self._edges) + 2)
+        return counts
 
     def collect(self) -> Iterator[HistogramMetricFamily]:
         """What Prometheus reads: cumulative counts."""

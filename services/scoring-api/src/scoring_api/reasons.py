@@ -27,7 +27,8 @@ from scoring_api.model import ServedModel
 MOST = 4
 PAIRS = 4
 SEED = 1002_9
-CHUNK = 32
+AT_ONCE = 512
+"""Rows in one run of the graph, about: more of them leave the core's own cache."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -62,15 +63,15 @@ class Explainer:
         self._reference = encode(schema, [model.bundle.baseline.reference_applicant])
         kept, self._share_weights, self._move_weights = _design(len(self._names))
         numbers = len(schema.number_fields)
+        self._at_once = max(1, AT_ONCE // len(kept))
         self._kept_numbers = kept[None, :, :numbers]
         self._kept_categories = kept[None, :, numbers:]
 
     def reasons(self, applicants: Encoded) -> list[list[Reason]]:
         """For each applicant at most four reasons, the largest contribution first."""
         found: list[list[Reason]] = []
-        for start in range(0, len(applicants), CHUNK):  # bounds memory: an applicant is some hundred rows here
-            contributions = self.contributions(applicants[start : start + CHUNK])
-            found += [self._named(*pair) for pair in zip(contributions.shares, contributions.moves, strict=True)]
+        for start in range(0, len(applicants), self._at_once):
+            found += self._named(self.contributions(applicants[start : start + self._at_once]))
         return found
 
     def contributions(self, applicants: Encoded) -> Contributions:
@@ -87,10 +88,15 @@ class Explainer:
         rows = numbers.shape[0] * numbers.shape[1]
         return Encoded(numbers.reshape(rows, -1), categories.reshape(rows, -1))
 
-    def _named(self, shares: Floats, moves: Floats) -> list[Reason]:
-        candidates = np.flatnonzero((shares > 0) & (moves < 0))
-        ranked = candidates[np.argsort(-shares[candidates], kind="stable")][:MOST]
-        return [Reason(self._names[i], self._texts[i], float(shares[i])) for i in ranked.tolist()]
+    def _named(self, contributions: Contributions) -> list[list[Reason]]:
+        """Of each applicant the fields with the largest shares among those that raise its PD."""
+        shares = np.where(contributions.moves < 0, contributions.shares, 0.0)
+        ranked = np.argsort(-shares, axis=1, kind="stable")[:, :MOST]
+        largest = np.take_along_axis(shares, ranked, axis=1)
+        return [
+            [Reason(self._names[i], self._texts[i], share) for i, share in zip(fields, found, strict=True) if share > 0]
+            for fields, found in zip(ranked.tolist(), largest.tolist(), strict=True)
+        ]
 
 
 def _design(fields: int) -> tuple[npt.NDArray[np.bool_], Floats, Floats]:

@@ -7,8 +7,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from time import perf_counter
 
-import numpy as np
-
 from credit_contract.digest import sha256_bytes
 from credit_contract.errors import BundleError
 from credit_contract.schema import FeatureSchema
@@ -22,6 +20,7 @@ from scoring_api.logs import log
 from scoring_api.metrics import Metrics, Stage
 from scoring_api.reasons import Reason
 from scoring_api.recording import entries_of
+from scoring_api.scoring import Scores
 from scoring_api.serving import Serving
 from scoring_api.settings import Settings
 from scoring_api.shadow import Shadow
@@ -154,7 +153,7 @@ class ScoringService:
         if ask.key is None:
             serving, batch = await read()
             answer = await self.answer(serving, batch, ask)
-            return await _in_words(answer, tell), False
+            return await in_words(answer, tell), False
         slot, asked_hash = (ask.caller, ask.key), sha256_bytes(asked)
         if slot in self._answering:
             raise ConflictError("a request with this Idempotency-Key is being answered; try again")
@@ -164,9 +163,9 @@ class ScoringService:
             if kept is None:
                 serving, batch = await read()
                 answer = await self._scored(serving, batch, ask)
-                told = await _in_words(answer, tell)
+                told = await in_words(answer, tell)
                 await self._record(answer, ask, Kept(*slot, asked_hash, told))
-                self._compare(serving, answer)
+                self.compare(serving, answer)
                 return told, False
         finally:
             self._answering.discard(slot)
@@ -178,54 +177,67 @@ class ScoringService:
         """Score, explain and record a batch that was read by the same `serving`."""
         answer = await self._scored(serving, batch, ask)
         await self._record(answer, ask, None)
-        self._compare(serving, answer)
+        self.compare(serving, answer)
         return answer
 
-    def _compare(self, serving: Serving, answer: Answer) -> None:
+    def record(self, answer: Answer, ask: Ask, kept: Kept | None = None) -> asyncio.Future[None] | None:
+        """Make an answer durable; None where there is nothing to keep. Raises what the journal raises."""
+        if not self._journal.keeps and kept is None:
+            return None
+        entries = entries_of(answer, ask, self._settings.image_digest) if self._journal.keeps else ()
+        return self._journal.record(entries, kept)
+
+    def compare(self, serving: Serving, answer: Answer) -> None:
+        """Let the challenger, where there is one, score what was answered."""
         if serving.challenger is not None:
             self._shadow.offer(serving.challenger, answer)
 
     def _read(self, serving: Serving, body: bytes, ask: Ask) -> Batch:
         start = perf_counter()
         batch = serving.reader.read(body)
-        self._took(ask, "parse", start, perf_counter())
+        self.took([ask], "parse", start, perf_counter())
         return batch
 
-    def _took(self, ask: Ask, stage: Stage, start: float, end: float) -> None:
-        self._metrics.took(stage, end - start)
-        if ask.stages is not None:
-            ask.stages.append((stage, start, end))
+    def took(self, asks: Sequence[Ask], stage: Stage, start: float, end: float) -> None:
+        """A stage of some questions, which all waited for its end."""
+        self._metrics.took(stage, end - start, len(asks))
+        for ask in asks:
+            if ask.stages is not None:
+                ask.stages.append((stage, start, end))
+
+    def decided(self, serving: Serving, scores: Scores) -> None:
+        """Some applicants were scored."""
+        self._metrics.decided(serving.label, scores.decision, scores.score)
 
     async def _scored(self, serving: Serving, batch: Batch, ask: Ask) -> Answer:
         start = perf_counter()
         if len(batch) <= INLINE:
             scores = scoring.score(serving.model, batch.encoded)
         else:
-            scores = await asyncio.to_thread(scoring.score, serving.model, batch.encoded)
+            scores = await asyncio.to_thread(lambda: scoring.score(serving.model, batch.encoded))
         scored = perf_counter()
-        self._took(ask, "model", start, scored)
-        told = [row for row, decision in enumerate(scores.decision) if ask.explain or decision != "approve"]
+        self.took([ask], "model", start, scored)
+        told = scores.told_why(everybody=ask.explain)
         reasons: list[Sequence[Reason]] = [()] * len(scores)
         if told:
-            applicants = batch.encoded if len(told) == len(batch) else batch.encoded[np.array(told)]
+            applicants = batch.part(told).encoded
             if len(told) <= INLINE_REASONS:
                 found = serving.explainer.reasons(applicants)
             else:
                 found = await asyncio.to_thread(serving.explainer.reasons, applicants)
             for row, why in zip(told, found, strict=True):
                 reasons[row] = why
-            self._took(ask, "reasons", scored, perf_counter())
-        self._metrics.decided(serving.label, scores.decision, scores.score)
+            self.took([ask], "reasons", scored, perf_counter())
+        self.decided(serving, scores)
         return Answer(ask.request_id, serving.model, batch, scores, reasons)
 
     async def _record(self, answer: Answer, ask: Ask, kept: Kept | None) -> None:
-        if not self._journal.keeps and kept is None:
-            return
         start = perf_counter()
-        entries = entries_of(answer, ask, self._settings.image_digest) if self._journal.keeps else ()
-        await self._journal.record(entries, kept)
-        self._took(ask, "journal", start, perf_counter())
+        if (recorded := self.record(answer, ask, kept)) is not None:
+            await recorded
+            self.took([ask], "journal", start, perf_counter())
 
 
-async def _in_words(answer: Answer, tell: Callable[[Answer], bytes]) -> bytes:
+async def in_words(answer: Answer, tell: Callable[[Answer], bytes]) -> bytes:
+    """An answer as `tell` writes it; of many applicants, beside the event loop."""
     return tell(answer) if len(answer.batch) <= INLINE else await asyncio.to_thread(tell, answer)

@@ -1,17 +1,16 @@
 """The short way for one route: from the parser's last byte to the answer, without ASGI's task, queue and messages.
 
 `ShortCycle` stands where uvicorn's protocol expects the cycle of the request under way, so that everything else (bodies
-in pieces, pipelining, keep-alive, disconnects, shutdown) stays uvicorn's. A request that waits for nothing, as with the
-journal off, is answered inside the parser's callback; one that must wait goes on as a task.
+in pieces, pipelining, keep-alive, disconnects, shutdown) stays uvicorn's. A request goes to the edge with a way back,
+and no task is made for it; one with an Idempotency-Key, which must be looked up, goes on as a task.
 """
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Generator
 from http import HTTPStatus
-from types import coroutine
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from scoring_api.edge import KEY
 from scoring_api.reply import Headers, Reply
 
 if TYPE_CHECKING:
@@ -44,21 +43,15 @@ class ShortCycle:
             connection.flow.resume_reading()
         else:
             self._begun = True
-            self._answer(connection.edge.score(self._headers, bytes(self.body)))
+            if KEY in self._headers:
+                task = connection.loop.create_task(self._wait())
+                connection.tasks.add(task)
+                task.add_done_callback(connection.tasks.discard)
+            else:
+                connection.edge.ask(self._headers, bytes(self.body), self._write)
 
-    def _answer(self, answering: Coroutine[Any, Any, Reply]) -> None:
-        try:
-            waits_for = answering.send(None)
-        except StopIteration as answered:
-            self._write(answered.value)
-            return
-        connection = self._connection
-        task = connection.loop.create_task(self._finish(answering, waits_for))
-        connection.tasks.add(task)
-        task.add_done_callback(connection.tasks.discard)
-
-    async def _finish(self, answering: Coroutine[Any, Any, Reply], waits_for: Any) -> None:
-        self._write(await _continued(answering, waits_for))
+    async def _wait(self) -> None:
+        self._write(await self._connection.edge.score(self._headers, bytes(self.body)))
 
     def _write(self, reply: Reply) -> None:
         connection = self._connection
@@ -76,19 +69,3 @@ class ShortCycle:
         if not self.keep_alive:
             connection.transport.close()
         connection.on_response_complete()
-
-
-@coroutine
-def _continued(answering: Coroutine[Any, Any, Reply], waits_for: Any) -> Generator[Any, Any, Reply]:
-    """The rest of a coroutine that was begun outside a task, and what it first waits for."""
-    while True:
-        value, thrown = None, None
-        try:
-            value = yield waits_for
-        except BaseException as error:  # such as a cancellation: the coroutine's to handle
-            thrown = error
-        try:
-            waits_for = answering.send(value) if thrown is None else answering.throw(thrown)
-        except StopIteration as answered:
-            reply: Reply = answered.value
-            return reply

@@ -5,6 +5,7 @@ A decision is durable before it is answered: `record` returns when it is, or rai
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -61,10 +62,10 @@ class Journal(Protocol):
     async def close(self) -> None:
         """Make everything durable and let go."""
 
-    async def record(self, entries: Sequence[Entry], kept: Kept | None) -> None:
-        """Make decisions durable, with the answer that holds them, all or nothing.
+    def record(self, entries: Sequence[Entry], kept: Kept | None) -> asyncio.Future[None]:
+        """Make decisions durable, with the answer that holds them, all or nothing; done when they are.
 
-        Raises:
+        Raises, at once or from the future:
             JournalUnavailableError: they are not.
             ConflictError: another process keeps an answer under this key since `kept` was asked; the answer to give is
                 that one.

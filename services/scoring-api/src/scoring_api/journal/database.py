@@ -66,8 +66,8 @@ class DatabaseJournal:
                 await self._watch
         self._engine.dispose()
 
-    async def record(self, entries: Sequence[Entry], kept: Kept | None) -> None:
-        """Make decisions durable, with the answer that holds them, all or nothing."""
+    def record(self, entries: Sequence[Entry], kept: Kept | None) -> asyncio.Future[None]:
+        """Make decisions durable, with the answer that holds them, all or nothing; done when they are."""
         if self._writer is None:
             raise JournalUnavailableError(self._refusal)
         for entry in entries:
@@ -75,7 +75,7 @@ class DatabaseJournal:
                 raise InvalidRequestError("a reference must not hold a NUL character")
         job = Job(entries, kept, asyncio.get_running_loop().create_future())
         self._writer.submit(job)
-        await job.future
+        return job.future
 
     async def kept(self, caller: str, key: str) -> Kept | None:
         """The answer given before under this key."""

@@ -5,6 +5,7 @@ Remembers the last answers under an Idempotency-Key, so that a retry within the 
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -29,13 +30,16 @@ class NoJournal:
     async def close(self) -> None:
         """Nothing to close."""
 
-    async def record(self, entries: Sequence[Entry], kept: Kept | None) -> None:
-        """Forget the entries; remember the answer."""
+    def record(self, entries: Sequence[Entry], kept: Kept | None) -> asyncio.Future[None]:
+        """Forget the entries; remember the answer; done at once."""
         del entries
         if kept is not None:
             self._kept[kept.caller, kept.key] = kept
             if len(self._kept) > REMEMBERED:
                 self._kept.popitem(last=False)
+        done = asyncio.get_running_loop().create_future()
+        done.set_result(None)
+        return done
 
     async def kept(self, caller: str, key: str) -> Kept | None:
         """The answer given before under this key by this process."""

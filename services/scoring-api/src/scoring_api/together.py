@@ -1,0 +1,213 @@
+"""Questions that arrive together are scored together: one run of the graph for all that one turn of the loop brought.
+
+Adaptive batching (Crankshaw et al. 2017, "Clipper") with a window of zero: nobody waits for others to come, so one that
+is alone is answered as soon as it would be anyhow. Each is read, refused, recorded and answered on its own, and what an
+applicant is told does not depend on who else was there. Does not know HTTP.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from time import perf_counter
+from typing import Any
+
+from scoring_api import scoring
+from scoring_api.answer import Answer, Reasons
+from scoring_api.ask import Ask
+from scoring_api.batch import Batch, encode_all
+from scoring_api.metrics import Stage
+from scoring_api.reasons import Reason
+from scoring_api.scoring import Scores
+from scoring_api.service import INLINE, INLINE_REASONS, ScoringService, in_words
+from scoring_api.serving import Serving
+
+MOST = 64
+"""Questions that are answered at once: in a greater crowd the first would wait for the last."""
+
+
+@dataclass(slots=True)
+class Question:
+    """A JSON body without a key. `told` is called once, with the answer as JSON or with why there is none."""
+
+    ask: Ask
+    body: bytes
+    told: Callable[[bytes | BaseException], None]
+
+
+@dataclass(slots=True)
+class Read:
+    """A question that could be read, and what is known of its applicants so far."""
+
+    question: Question
+    batch: Batch
+    scores: Scores = field(init=False)
+    reasons: Reasons = ()
+
+
+class Together:
+    """Collects questions until the event loop has nothing more to read, then answers them."""
+
+    def __init__(self, service: ScoringService) -> None:
+        self._service = service
+        self._waiting: list[Question] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def add(self, question: Question) -> None:
+        """Answer this with what else arrives in this turn of the running event loop."""
+        if not self._waiting:
+            asyncio.get_running_loop().call_soon(self._answer)
+        self._waiting.append(question)
+        if len(self._waiting) >= MOST:
+            self._answer()
+
+    async def close(self) -> None:
+        """Wait for what goes on beside the event loop."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    def _answer(self) -> None:
+        questions, self._waiting = self._waiting, []
+        try:
+            serving = self._service.serving
+        except Exception as error:
+            for question in questions:
+                question.told(error)
+            return
+        for some in _portions(self._read(serving, questions)):
+            if len(some[0].batch) > INLINE:
+                self._begin(self._alone(serving, some[0]))
+            else:
+                self._score(serving, some)
+
+    def _read(self, serving: Serving, questions: Sequence[Question]) -> list[Read]:
+        start = perf_counter()
+        read: list[Read] = []
+        for question in questions:
+            try:
+                read.append(Read(question, serving.reader.read(question.body)))
+            except Exception as error:
+                question.told(error)
+        self._took(read, "parse", start)
+        return read
+
+    def _score(self, serving: Serving, some: Sequence[Read]) -> None:
+        start = perf_counter()
+        try:
+            scores = scoring.score(serving.model, encode_all([one.batch for one in some]))
+        except Exception as error:
+            _apart(self._score, serving, some, error)
+            return
+        first = 0
+        for one in some:
+            one.scores = scores[first : first + len(one.batch)]
+            one.reasons = [()] * len(one.batch)
+            first += len(one.batch)
+        self._took(some, "model", start)
+        self._service.decided(serving, scores)
+        told = [one for one in some if one.scores.told_why()]
+        self._finish(serving, [one for one in some if one not in told] if told else some)
+        if sum(len(one.scores.told_why()) for one in told) > INLINE_REASONS:
+            self._begin(self._explain_aside(serving, told))
+        elif told:
+            self._explain(serving, told)
+
+    def _explain(self, serving: Serving, some: Sequence[Read]) -> None:
+        start = perf_counter()
+        try:
+            _add_reasons(serving, some)
+        except Exception as error:
+            _apart(self._explain, serving, some, error)
+            return
+        self._took(some, "reasons", start)
+        self._finish(serving, some)
+
+    async def _explain_aside(self, serving: Serving, some: Sequence[Read]) -> None:
+        start = perf_counter()
+        try:
+            await asyncio.to_thread(_add_reasons, serving, some)
+        except Exception:
+            self._explain(serving, some)
+            return
+        self._took(some, "reasons", start)
+        self._finish(serving, some)
+
+    async def _alone(self, serving: Serving, one: Read) -> None:
+        try:
+            answer = await self._service.answer(serving, one.batch, one.question.ask)
+            one.question.told(await in_words(answer, Answer.json))
+        except Exception as error:
+            one.question.told(error)
+
+    def _finish(self, serving: Serving, some: Sequence[Read]) -> None:
+        for one in some:
+            ask = one.question.ask
+            try:
+                answer = Answer(ask.request_id, serving.model, one.batch, one.scores, one.reasons)
+                told = answer.json()
+                recorded = self._service.record(answer, ask)
+            except Exception as error:
+                one.question.told(error)
+                continue
+            if recorded is None:
+                self._service.compare(serving, answer)
+                one.question.told(told)
+            else:
+                recorded.add_done_callback(partial(self._recorded, serving, one, answer, told, perf_counter()))
+
+    def _recorded(
+        self, serving: Serving, one: Read, answer: Answer, told: bytes, start: float, done: asyncio.Future[None]
+    ) -> None:
+        if (error := done.exception()) is not None:
+            one.question.told(error)
+            return
+        self._took([one], "journal", start)
+        self._service.compare(serving, answer)
+        one.question.told(told)
+
+    def _took(self, some: Sequence[Read], stage: Stage, start: float) -> None:
+        self._service.took([one.question.ask for one in some], stage, start, perf_counter())
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _portions(read: Sequence[Read]) -> Iterator[list[Read]]:
+    """Questions in their order, so many applicants at a time as keep nobody waiting; of a greater one, it alone."""
+    portion: list[Read] = []
+    applicants = 0
+    for one in read:
+        if portion and applicants + len(one.batch) > INLINE:
+            yield portion
+            portion, applicants = [], 0
+        portion.append(one)
+        applicants += len(one.batch)
+    if portion:
+        yield portion
+
+
+def _add_reasons(serving: Serving, some: Sequence[Read]) -> None:
+    """For everybody who is told reasons, in one run."""
+    told = [one.scores.told_why() for one in some]
+    parts = [one.batch.part(rows) for one, rows in zip(some, told, strict=True)]
+    found = iter(serving.explainer.reasons(encode_all(parts)))
+    for one, rows in zip(some, told, strict=True):
+        reasons: list[Sequence[Reason]] = [()] * len(one.batch)
+        for row in rows:
+            reasons[row] = next(found)
+        one.reasons = reasons
+
+
+def _apart(
+    step: Callable[[Serving, Sequence[Read]], None], serving: Serving, some: Sequence[Read], error: Exception
+) -> None:
+    """What fails for all at once is tried for each alone, so that one question's fault is one answer's."""
+    if len(some) == 1:
+        some[0].question.told(error)
+    else:
+        for one in some:
+            step(serving, [one])
