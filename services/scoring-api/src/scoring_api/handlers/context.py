@@ -36,6 +36,12 @@ def requires(role: Role) -> Callable[[Request], Caller]:
     return caller
 
 
+def _ask(request: Request, caller: Annotated[Caller, Depends(requires("score"))], explain: bool = False) -> Ask:
+    state = request.state
+    return Ask(state.request_id, caller.name, state.started, explain, stages=state.stages)
+
+
+Question = Annotated[Ask, Depends(_ask)]
 IdempotencyKey = Annotated[
     str | None,
     Header(
@@ -47,14 +53,9 @@ IdempotencyKey = Annotated[
 ]
 
 
-def _ask(
-    request: Request,
-    caller: Annotated[Caller, Depends(requires("score"))],
-    explain: bool = False,
-    key: IdempotencyKey = None,
-) -> Ask:
-    state = request.state
-    return Ask(state.request_id, caller.name, state.started, explain, key=key, stages=state.stages)
+def _ask_once(ask: Question, key: IdempotencyKey = None) -> Ask:
+    ask.key = key
+    return ask
 
 
 def answered(told: Told, media_type: str, headers: Mapping[str, str] | None = None) -> Response:
@@ -68,4 +69,4 @@ def answered(told: Told, media_type: str, headers: Mapping[str, str] | None = No
 
 Service = Annotated[ScoringService, Depends(_service)]
 TheMetrics = Annotated[Metrics, Depends(_metrics)]
-Question = Annotated[Ask, Depends(_ask)]
+QuestionOnce = Annotated[Ask, Depends(_ask_once)]

@@ -104,7 +104,7 @@ async def infer(
     request: Request, service: Service, question: Question, name: str, version: str | None = None
 ) -> Response:
     serving = _named(service, name, version)
-    if question.key is not None:
+    if "idempotency-key" in request.headers:
         raise InvalidRequestError("Idempotency-Key: is honoured by /v1/score, /predict and /api/prediction only")
     # Triton's own client names no type.
     if media_type(request.headers.get("content-type", JSON)) not in (JSON, TENSORS):

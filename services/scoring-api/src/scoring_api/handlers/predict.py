@@ -10,7 +10,7 @@ from credit_contract.schema import FeatureSchema
 from scoring_api import openapi, table
 from scoring_api.answer import Answer
 from scoring_api.batch import Rows
-from scoring_api.handlers.context import Question, Service, answered
+from scoring_api.handlers.context import QuestionOnce, Service, answered
 from scoring_api.handlers.upload import Upload, received
 from scoring_api.media import CSV, JSON, PARQUET
 
@@ -40,7 +40,7 @@ BODY["content"][PARQUET] = BINARY
     responses={**ANSWERS, **openapi.SCORING_PROBLEMS, **openapi.problems(409)},
     response_class=Response,
 )
-async def predict(request: Request, service: Service, question: Question) -> Response:
+async def predict(request: Request, service: Service, question: QuestionOnce) -> Response:
     upload = await received(request, CSV, PARQUET)
     if upload.media_type == JSON:
         return answered(await service.score_once(upload.content, question), JSON)

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Request, Response
 from scoring_api import openapi
 from scoring_api.answer import Answer
 from scoring_api.handlers.applicant import one_applicant
-from scoring_api.handlers.context import Question, Service, answered
+from scoring_api.handlers.context import QuestionOnce, Service, answered
 from scoring_api.media import JSON
 from scoring_api.service import Read
 
@@ -29,7 +29,7 @@ CustomerId = Annotated[
     responses={200: openapi.PREDICTED, **openapi.SCORING_PROBLEMS, **openapi.problems(409)},
     response_class=Response,
 )
-async def prediction(request: Request, service: Service, question: Question, cus_id: CustomerId) -> Response:
+async def prediction(request: Request, service: Service, question: QuestionOnce, cus_id: CustomerId) -> Response:
     question.reference = cus_id
 
     async def read() -> Read:
