@@ -62,12 +62,14 @@ def test_every_file_that_a_document_links_exists(document):
     assert [link for link in links if not (document.parent / link).exists()] == []
 
 
-def test_readmes_tree_names_only_what_is_there():
+def test_readmes_tree_is_what_is_there_with_one_purpose_each():
     tree = re.search(r"```text\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     assert tree
-    entries = [line.split()[0] for line in tree[1].splitlines() if line.strip()]
-    assert entries
+    entries = dict(line.split(maxsplit=1) for line in tree[1].splitlines())
     assert [entry for entry in entries if not (ROOT / entry).exists()] == []
+    assert len(set(entries.values())) == len(entries)
+    folders = {path.relative_to(ROOT).parts[0] for path in tracked() if path.parent != ROOT}
+    assert folders - {entry.split("/")[0] for entry in entries} == set()
 
 
 def test_make_alone_lists_every_target_with_its_purpose():
