@@ -135,7 +135,9 @@ def test_a_database_that_only_reads_counts_as_away(running_cluster, using):
     assert "away" in using(told, url)
 
 
-def test_while_the_database_is_away_decisions_wait_in_order_and_count_as_recorded(cluster, volume, using, entry):
+def test_while_the_database_is_away_decisions_wait_in_order_and_count_as_recorded(
+    cluster, volume, using, entry, caplog
+):
     cluster.stop()
 
     async def away(journal):
@@ -148,6 +150,7 @@ def test_while_the_database_is_away_decisions_wait_in_order_and_count_as_recorde
             await journal.record([entry()], Kept("branch", "k", "h", b"{}"))
 
     using(away, cluster.url(), volume)
+    assert "decisions stay in the spool" in caplog.text
     cluster.start()
     using(_nothing, cluster.url(), volume)
     with open_engine(cluster.url()).connect() as connection:

@@ -104,6 +104,8 @@ class Writer:
         while self._pending and time.monotonic() >= self._retry_at:
             self._catch_up()
         if self.spool is not None:
+            if self.spool.pending:
+                log.error("decisions stay in the spool", extra={"fields": {"bytes": self.spool.size}})
             self.spool.close()
         self._store.disconnect()
 
