@@ -17,6 +17,7 @@ from pathlib import Path
 import matplotlib as mpl
 from journal import write_journal
 from matplotlib import pyplot as plt
+from postgres import running
 from windows import make_bundle, portfolio, write_reference, write_window
 
 mpl.use("Agg")
@@ -29,17 +30,18 @@ PINS = {
 }
 MEGABYTE = 1024
 QUIET = {"DO_NOT_TRACK": "1", "NML_DISABLE_USAGE_LOGGING": "1"}
-OURS = ("monitor, Parquet", "monitor, SQLite journal")
-LARGEST_JOURNAL, LARGEST_PEER = 1_000_000, 1_000_000
+OURS = ("monitor, Parquet", "monitor, SQLite journal", "monitor, PostgreSQL journal")
+LARGEST_PEER = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Took:
-    """One run: wall time and the most memory that its process held, or None where it failed or took too long."""
+    """One run: wall time, CPU time and the most memory of its process, or None where it failed."""
 
     contender: str
     rows: int
     seconds: float | None
+    cpu: float | None
     megabytes: float | None
 
 
@@ -52,7 +54,8 @@ def measured(contender: str, rows: int, command: Sequence[str], environment: Map
         child.returncode = os.waitstatus_to_exitcode(status)
     seconds = time.perf_counter() - started
     done = child.returncode in (0, 3, 4) if contender in OURS else child.returncode == 0
-    took = Took(contender, rows, seconds if done else None, used.ru_maxrss / MEGABYTE if done else None)
+    figures = (seconds, used.ru_utime + used.ru_stime, used.ru_maxrss / MEGABYTE) if done else (None, None, None)
+    took = Took(contender, rows, *figures)
     print(took, flush=True)
     return took
 
@@ -80,12 +83,16 @@ def compare(sizes: Sequence[int]) -> list[Took]:
     found = []
     for rows in sizes:
         window, journal = HOME / f"{rows}.parquet", HOME / "journal.sqlite"
+        journal.unlink(missing_ok=True)
         write_window(drawn, bundle.digest, rows, window)
         found.append(measured(OURS[0], rows, [*ours, f"files.decisions={window}"], {}))
-        if rows <= LARGEST_JOURNAL:
-            write_journal(window, journal)
-            found.append(measured(OURS[1], rows, ours, {"JOURNAL_URL": f"sqlite:///{journal}"}))
-            journal.unlink()
+        address = f"sqlite:///{journal}"
+        write_journal(window, address)
+        found.append(measured(OURS[1], rows, ours, {"JOURNAL_URL": address}))
+        journal.unlink()
+        with running() as address:
+            write_journal(window, address)
+            found.append(measured(OURS[2], rows, ours, {"JOURNAL_URL": address}))
         if rows <= LARGEST_PEER:
             for name, (_, script) in PEERS.items():
                 files = [str(HOME / "reference.parquet"), str(window), str(HOME / "peer.out")]
@@ -105,10 +112,15 @@ def write_page(found: Sequence[Took], folder: Path) -> Path:
             axis.grid(visible=True, alpha=0.3)
     axes[0].legend(fontsize=8)
     figure.savefig(folder / "drift-benchmark.png", dpi=80)
-    rows = [f"| {one.rows:,} | {one.contender} | {_shown(one.seconds)} | {_shown(one.megabytes)} |" for one in found]
+    rows = [
+        f"| {one.rows:,} | {one.contender} | {_shown(one.seconds)} | {_shown(one.cpu)} | {_shown(one.megabytes)} |"
+        for one in found
+    ]
     page = folder / "drift-benchmark.md"
     head = (HERE / "page.md").read_text(encoding="utf-8")
-    page.write_text("\n".join([head, "| decisions | by | seconds | MB |", "|--:|---|--:|--:|", *rows, ""]))
+    page.write_text(
+        "\n".join([head, "| decisions | by | seconds | CPU seconds | MB |", "|--:|---|--:|--:|--:|", *rows, ""])
+    )
     return page
 
 
