@@ -87,8 +87,8 @@ pictures: setup ## take README's screenshots anew with the Chromium of this mach
 video: setup ## film start, /docs and decisions: var/video/scoring-api.webm
 	DATASET=$(DATASET) $(BIN)/python docs/pictures/video.py
 
-tools: setup ## find or install helm, kubectl, kind, kubeconform, promtool, actionlint
-	$(BIN)/credit-release tools
+tools: setup ## find or install helm, kubectl, kind, kubeconform, promtool, actionlint, policy-tester
+	$(BIN)/credit-release tools $(ARGS)
 
 adopt: setup ## put site.yaml's values in the place of placeholders; list what is unset
 	$(BIN)/python -m credit_delivery.adoption $(ARGS)

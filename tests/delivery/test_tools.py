@@ -43,6 +43,15 @@ def test_every_program_that_go_can_build_is_built_into_var() -> None:
     assert made == {tool.name for tool in tools.TOOLS.values() if tool.module}
 
 
+@pytest.mark.usefixtures("bare")
+def test_only_what_is_asked_for_is_built() -> None:
+    (line,) = tools.install(["helm"])
+    assert line.split()[0] == "helm"
+    assert [path.name for path in Path("var/tools").iterdir()] == ["helm"]
+    with pytest.raises(ToolsMissingError, match="hlem: not known; the tools are actionlint"):
+        tools.install(["hlem"])
+
+
 def test_what_cannot_be_had_is_named_with_where_it_is(bare: Path) -> None:
     (bare / "go").unlink()
     (bare / "docker").unlink()

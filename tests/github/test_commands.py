@@ -16,14 +16,14 @@ NOT_IN_CI_RUN = {
     "credit-release promote": "opens a pull request; tests/delivery opens it at a stand-in of GitHub, make e2e on kind",
     "credit-release rollback": "commits; tests/delivery, and make e2e on kind",
     "make down": "needs kind",
-    "make e2e": "needs kind, and many minutes",
+    "make e2e": "needs kind, and many minutes: .ci/run has it where there is time",
     "make promote": "as credit-release promote",
     "make provision": "needs an account in AWS",
     "make publish-models": "needs a registry; tests/github/test_release_files.py has a stand-in",
     "make release-files": "needs a version in the changelog; tests/github/test_release_files.py brings one",
     "make sign": "needs Sigstore; tests/charts/test_signatures.py has an authority of its own",
 }
-"""What `.ci/run` cannot run: why, and where it is tried instead."""
+"""What `.ci/run` cannot run, or not always: why, and where it is tried instead."""
 
 HANDS_ON = re.compile(r'echo "(\w+)=\$\(date [^;|&]*\)" >> "\$GITHUB_ENV"')
 """A moment that all later steps must share; a person sets the variable."""
@@ -59,4 +59,5 @@ def tried() -> set[str]:
 
 
 def test_ci_run_tries_every_command_of_a_workflow_that_it_can() -> None:
-    assert {sort(command) for _, command in COMMANDS} - tried() == set(NOT_IN_CI_RUN)
+    called = {sort(command) for _, command in COMMANDS}
+    assert called - tried() <= set(NOT_IN_CI_RUN) <= called

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from credit_delivery import confirmation, programs, promotion
-from credit_delivery.cluster import images
+from credit_delivery import confirmation, programs, promotion, tools
+from credit_delivery.cluster import images, nodes
 from credit_delivery.environments import ENVIRONMENTS, image_file, model_file
 from credit_delivery.errors import CommandFailedError
 
@@ -163,6 +163,19 @@ def test_every_image_is_bumped_after_all_are_built() -> None:
     assert set(bump["needs"]) == set(DOCKERFILES)
     bumped = [step["run"].split()[2] for step in bump["steps"] if "run" in step]
     assert sorted(bumped) == sorted(DOCKERFILES)
+
+
+def test_a_job_asks_for_tools_that_there_are_and_its_commands_need() -> None:
+    asked = {
+        where: step["with"]["tools"].split()
+        for where, step, _ in steps()
+        if step.get("uses") == "./.github/actions/setup" and "tools" in step.get("with", {})
+    }
+    assert {name for names in asked.values() for name in names} <= set(tools.TOOLS)
+    in_tests = re.findall(r'program\("([a-z-]+)"\)', "".join(path.read_text() for path in ROOT.glob("tests/**/*.py")))
+    assert set(asked["check.test"]) == set(in_tests) & {tool.name for tool in tools.TOOLS.values() if tool.module}
+    assert set(asked["e2e.e2e"]) == set(nodes.PROGRAMS)
+    assert asked["check.check"] == ["actionlint"]
 
 
 def test_no_image_is_pushed_unscanned_or_unsigned() -> None:

@@ -45,6 +45,7 @@ SETTINGS: dict[str, Callable[[list[str]], Any]] = {
 SAMPLES = dict.fromkeys(["ENVIRONMENT", "ENV", "E", "…"], "staging") | {
     "DATASET": "simulated",
     "RETRAIN_DATASET": "simulated",
+    "TOOLS": "helm",
     "YYYY-MM-DD": "2026-01-01",
 }
 """What stands for a placeholder or a variable, where not any word would do."""

@@ -52,7 +52,8 @@ def _parser() -> argparse.ArgumentParser:
     add("push", _push, "send the working tree's changes to the cluster's git")
     add("status", _status, "what git wants against what runs, by environment")
     add("down", _down, "delete the cluster and all that was in it")
-    add("tools", _tools, "find or install the programs that charts and clusters need")
+    tools = add("tools", _tools, "find or install the programs that charts and clusters need")
+    tools.add_argument("names", nargs="*", metavar="NAME", help="only these, such as helm; default all")
     add("images", _images, "build the images of the services")
     _add_load(add("load", _load, "send made-up applicants to a scoring API at a steady rate, and count the answers"))
     drift = add("drift", _drift, "a downturn for staging on kind, with what became of its people, until interrupted")
@@ -150,10 +151,10 @@ def _status(_: argparse.Namespace) -> None:
     print(status.report())
 
 
-def _tools(_: argparse.Namespace) -> None:
+def _tools(chosen: argparse.Namespace) -> None:
     from credit_delivery import tools
 
-    print("\n".join(tools.install()))
+    print("\n".join(tools.install(chosen.names)))
 
 
 def _images(_: argparse.Namespace) -> None:

@@ -61,20 +61,23 @@ def how_to_get(name: str) -> str:
     return f"`make tools` (needs Go), or see {tool.page}" if tool.module else f"see {tool.page}"
 
 
-def install() -> list[str]:
-    """Install what is missing and can be; gives a line about each program.
+def install(names: Sequence[str] = ()) -> list[str]:
+    """Install what is missing and can be, of these or of all; gives a line about each program.
 
     Raises:
-        ToolsMissingError: something is missing still.
+        ToolsMissingError: something is missing still, or no tool has that name.
     """
-    for tool in TOOLS.values():
+    if strangers := [name for name in names if name not in TOOLS]:
+        raise ToolsMissingError(f"{', '.join(strangers)}: not known; the tools are {', '.join(TOOLS)}")
+    wanted = [tool for tool in TOOLS.values() if not names or tool.name in names]
+    for tool in wanted:
         if programs.find(tool.name) is None and tool.module:
             # A failure shows in the missing program, whose advice names another way.
             with suppress(CommandFailedError):
                 _build(tool)
-    if lines := missing(list(TOOLS)):
+    if lines := missing([tool.name for tool in wanted]):
         raise ToolsMissingError("\n".join(lines))
-    return [f"{name:13} {programs.find(name)}" for name in TOOLS]
+    return [f"{tool.name:13} {programs.find(tool.name)}" for tool in wanted]
 
 
 def _build(tool: Tool) -> None:
