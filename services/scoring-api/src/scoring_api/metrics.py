@@ -52,7 +52,7 @@ class Metrics:
     def answered(self, route: str, code: int, model: str, seconds: float) -> None:
         """One request."""
         self._requests.count(route, code, model)
-        self._request_seconds.observe(route, seconds)
+        self._request_seconds.repeat(route, seconds, 1)
 
     def took(self, stage: Stage, seconds: float, requests: int = 1) -> None:
         """A stage of so many requests, each of which it took so long."""
@@ -63,12 +63,12 @@ class Metrics:
         """Some applicants."""
         for decision in set(decisions):
             self._decisions.count(decision, model, times=decisions.count(decision))
-        self._scores.observe(model, *scores)
+        self._scores.observe(model, scores)
 
     def shadowed(self, model: str, decision: str, other: str, difference: float) -> None:
         """One applicant by the challenger `model`, whose decision would have been the other."""
         self._shadowed.count(decision, other, model)
-        self._shadow_pd.observe(model, difference)
+        self._shadow_pd.repeat(model, difference, 1)
 
     def shadow_dropped(self, reason: str, applicants: int) -> None:
         """Applicants that the challenger did not score, or whose scores were not recorded."""
@@ -121,18 +121,19 @@ class Tally(Collector):
 
     def __init__(self, name: str, text: str, label: str, edges: Sequence[float]) -> None:
         self._name, self._text, self._label, self._edges = name, text, label, edges
+        self._borders = np.array(edges)
         self._counts: dict[str, list[float]] = {}
 
-    def observe(self, label: str, *values: float) -> None:
+    def observe(self, label: str, values: Sequence[float]) -> None:
         """Count values, each in the bucket of the first edge not below it; their sum is kept behind the buckets."""
         counts = self._of(label)
         if len(values) < MANY:
             for value in values:
                 counts[bisect_left(self._edges, value)] += 1
         else:
-            places, times = np.unique(np.searchsorted(self._edges, values), return_counts=True)
-            for place, found in zip(places.tolist(), times.tolist(), strict=True):
-                counts[place] += found
+            found = np.bincount(self._borders.searchsorted(np.array(values)))
+            for place, times in enumerate(found.tolist()):
+                counts[place] += times
         counts[-1] += sum(values)
 
     def repeat(self, label: str, value: float, times: int) -> None:

@@ -12,7 +12,7 @@ from credit_contract.policy import DECISIONS, Decision, Policy
 from scoring_api.model import ServedModel
 
 NAMED = np.array(DECISIONS, dtype=object)
-MANY = 16
+MANY = 12
 
 Floats = npt.NDArray[np.float32]
 

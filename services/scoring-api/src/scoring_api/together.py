@@ -107,11 +107,14 @@ class Together:
             first += len(one.batch)
         self._took(some, "model", start)
         self._service.decided(serving, scores)
+        if not (count := len(scores.told_why())):
+            self._finish(serving, some)
+            return
         told = [one for one in some if one.scores.told_why()]
-        self._finish(serving, [one for one in some if one not in told] if told else some)
-        if sum(len(one.scores.told_why()) for one in told) > INLINE_REASONS:
+        self._finish(serving, [one for one in some if not one.scores.told_why()])
+        if count > INLINE_REASONS:
             self._begin(self._explain_aside(serving, told))
-        elif told:
+        else:
             self._explain(serving, told)
 
     def _explain(self, serving: Serving, some: Sequence[Read]) -> None:
