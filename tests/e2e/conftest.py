@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from credit_delivery.cluster import images, nodes
-from credit_delivery.errors import ToolsMissingError
+from credit_delivery.errors import DeliveryError
 
 from . import diagnosis
 from .world import ROOT, Platform
@@ -24,16 +24,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture(scope="session")
 def platform(request: pytest.FixtureRequest) -> Iterator[Platform]:
     keep = request.config.getoption("--keep")
-    try:
-        nodes.check()
-    except ToolsMissingError as error:
-        pytest.fail(str(error))
-    there, made = nodes.exists(), Platform()
-    if there and not keep:
-        pytest.fail("a cluster is there already: `make down`, or take it with ARGS=--keep")
     # The loop's image takes minutes and gigabytes: only for whoever asks for that case.
     full = any(item.get_closest_marker("full") for item in request.session.items)
-    images.build([*images.SERVICES, *([images.TRAINING] if full else [])])
+    try:
+        nodes.check()
+        there, made = nodes.exists(), Platform()
+        if not there:
+            images.build([*images.SERVICES, *([images.TRAINING] if full else [])])
+    except DeliveryError as error:
+        pytest.exit(f"{error}\n{getattr(error, 'output', '')[-2000:]}", 1)
+    if there and not keep:
+        pytest.exit("a cluster is there already: `make down`, or take it with ARGS=--keep", 1)
     began = time.monotonic()
     try:
         if not there:
