@@ -107,6 +107,17 @@ def test_a_changed_model_shows_in_the_manifests_of_its_environment_alone(checkou
 
 
 @pytest.mark.usefixtures("_helm")
+def test_a_wider_fence_shows_in_the_manifests(checkout: Path) -> None:
+    path = checkout / "argocd/bootstrap/templates/projects.yaml"
+    path.write_text(path.read_text().replace("{group: batch, kind: Job}", '{group: "*", kind: "*"}'))
+    main(["manifests", "HEAD"])
+    page = (checkout / "var/manifests.md").read_text()
+    assert [line for line in page.splitlines() if line.startswith("+") and 'kind: "*"' in line]
+    assert "<summary>bootstrap/staging" in page
+    assert "<summary>bootstrap/production" in page
+
+
+@pytest.mark.usefixtures("_helm")
 def test_a_change_that_renders_the_same_says_so(checkout: Path) -> None:
     path = checkout / "environments/production/scoring-api.yaml"
     path.write_text(f"# Another word about it.\n{path.read_text()}")

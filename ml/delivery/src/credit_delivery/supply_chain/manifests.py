@@ -1,4 +1,5 @@
-"""How a change alters what Argo CD would apply: each application of ours in each environment, rendered at two commits.
+"""How a change alters what Argo CD would apply: each application of ours in each environment, and the bootstrap that
+makes and fences them, rendered at two commits.
 
 Renders as in the cloud. Asks no cluster, so it does not know what is really there.
 """
@@ -24,7 +25,7 @@ LONGEST = 60_000
 """Characters; GitHub takes 65,536 in one comment."""
 
 Rendered = dict[str, str]
-"""YAML by `environment/application`, or `platform/application`."""
+"""YAML by `environment/application`, `platform/application` or `bootstrap/environment`."""
 
 
 def difference(root: Path, base: str) -> str:
@@ -74,6 +75,9 @@ def _applications(root: Path) -> Iterator[tuple[str, list[str], str]]:
         for application in settings["applications"]:
             values = [f"environments/{environment}/{file}" for file in application["values"]]
             yield f"{environment}/{application['name']}", _template(application["name"], environment, values, {}), ""
+        told = f"repository=REPOSITORY,environments={{{environment}}}"
+        bootstrap = ["helm", "template", "bootstrap", str(BOOTSTRAP.parent), "--namespace", "argocd", "--set", told]
+        yield f"bootstrap/{environment}", bootstrap, ""
     for path in sorted((root / PLATFORM).glob("*.yaml")):
         item = yaml.safe_load(path.read_text(encoding="utf-8"))
         if "chart" not in item:
