@@ -49,7 +49,7 @@ test-infra: setup-infra ## the Pulumi program of every stack under mocks
 
 check: setup setup-infra check-workflows ## format, lint, generated chart files, types, import contracts, workflows
 	$(BIN)/ruff format --check . && $(BIN)/ruff check --output-format concise . && $(BIN)/credit-release charts --check
-	$(BIN)/mypy $(PACKAGES:=/src) && $(BIN)/lint-imports
+	$(BIN)/mypy $(PACKAGES:=/src) bench/*.py && $(BIN)/lint-imports
 	cd infra/pulumi && ../../$(BIN)/mypy --python-executable ../../$(INFRA)/python --config-file ../../pyproject.toml credit_infra __main__.py
 
 check-workflows: setup ## .github by zizmor and actionlint

@@ -55,6 +55,9 @@ def measure(contender: Contender, plan: Plan) -> dict[str, Any]:
             if store:
                 answered = load.requests_s * (plan.seconds + 1)  # the warming second too
                 figures[str(size)]["database_us"] = (store.cpu_s() - before) / answered * 1e6
+            if size == 1:
+                lonely = saturate(server, url, folder / "bodies.lua", plan.seconds, 1)
+                figures["1"] |= {"lonely_us": lonely.cpu_us, "lonely_p50_ms": lonely.p50_ms}
             if contender.journal != "off":
                 rate = load.requests_s / 2
                 figures[str(size)]["half_p99_ms"] = p99_ms(server.port, contender.wire.path, bodies, rate, PACED_S)

@@ -18,6 +18,11 @@ from bench.load import CROWD
 
 Figures = Mapping[str, Any]
 SIZES = ("1", "100")
+LONELY = (
+    "scoring-api scores together what arrives in one turn of its event loop; with one connection nothing does, and "
+    "every request costs a whole run of the graph."
+)
+LONELY_HEAD = " µs, one connection | p50 ms, one connection |"
 
 
 def machine() -> str:
@@ -94,11 +99,14 @@ def plot(figures: Figures, path: Path) -> None:
 
 def _speed(rows: Sequence[Contender], servers: Figures, size: str) -> list[str]:
     rows = sorted(rows, key=lambda one: _of(servers, one, size, "cpu_us"))
+    lonely = size == "1"
     lines = [
         f"## {size} applicant{'s' * (size != '1')} per request",
         "",
-        "| server | CPU µs/request | lowest – highest | requests/s | p50 ms | p99 ms | errors | others | what |",
-        "|---|--:|--:|--:|--:|--:|--:|--:|---|",
+        *([LONELY, ""] if lonely else []),
+        f"| server | CPU µs/request | lowest – highest | requests/s | p50 ms | p99 ms |{LONELY_HEAD * lonely}"
+        " errors | others | what |",
+        f"|---|--:|--:|--:|--:|--:|{'--:|--:|' * lonely}--:|--:|---|",
     ]
     for one in rows:
         cpu = _all(servers, one, size, "cpu_us")
@@ -106,11 +114,17 @@ def _speed(rows: Sequence[Contender], servers: Figures, size: str) -> list[str]:
         rate, p50, p99, others = (
             _of(servers, one, size, name) for name in ("requests_s", "p50_ms", "p99_ms", "others")
         )
+        alone = _alone(servers, one) if lonely else ""
         lines.append(
             f"| {one.name} | {median(cpu):,.0f} | {min(cpu):,.0f} – {max(cpu):,.0f} | {rate:,.0f} | {p50:.2f} "
-            f"| {p99:.2f} | {errors} | {others:.2f} | {one.note} |"
+            f"| {p99:.2f} |{alone} {errors} | {others:.2f} | {one.note} |"
         )
     return [*lines, ""]
+
+
+def _alone(servers: Figures, one: Contender) -> str:
+    cpu, p50 = (_of(servers, one, "1", name) for name in ("lonely_us", "lonely_p50_ms"))
+    return f" {cpu:,.0f} | {p50:.2f} |"
 
 
 def _journal(rows: Sequence[Contender], servers: Figures) -> list[str]:
