@@ -14,7 +14,6 @@ from .world import RATE, Platform, answering, kept, until
 
 pytestmark = pytest.mark.e2e
 NAME = "scoring-api"
-WANTED_S = 90.0
 
 
 def another(image: str) -> Image:
@@ -53,7 +52,6 @@ def exchange(platform: Platform, environment: Name, tag: str, seed: int) -> None
         what = f"{environment} answers with {tag} only"
         _, took = until(what, 300, lambda: platform.runs(environment, digest) and answering(load) == {digest})
         platform.note(f"{environment}: merge to all pods on the new model, s", took)
-        assert took <= WANTED_S
         until(f"{environment} is well", 300, lambda: platform.well(environment))
         bump(platform, environment)
     seen = load.seen()
