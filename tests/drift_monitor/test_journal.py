@@ -1,6 +1,7 @@
 import json
 import secrets
 
+import pandas as pd
 import pytest
 from sqlalchemy import create_engine, delete
 
@@ -60,6 +61,22 @@ def test_before_the_first_outcome_a_journal_is_judged_without(portfolio, history
     monkeypatch.setenv("JOURNAL_URL", address)
     code, (verdict,) = run(portfolio, tmp_path / "a")
     assert (code, verdict["decisions"], verdict["maturity"]["realised"]) == (0, 600, None)
+
+
+def test_a_late_outcome_of_an_old_decision_is_no_outcome_of_nobody(portfolio, history, address, tmp_path, monkeypatch):
+    old = history.table.index < 40
+    decided = history.table.decided_at.where(
+        ~old, pd.Timestamp("2018-06-01") + pd.to_timedelta(history.table.index, "h")
+    )
+    history.table = history.table.assign(decided_at=decided)
+    late = history.known.decision_id.isin(history.table.id[old])
+    recorded = history.known.recorded_at.where(~late, pd.Timestamp("2022-01-10"))
+    history.known = history.known.assign(recorded_at=recorded)
+    fill(address, history).dispose()
+    monkeypatch.setenv("JOURNAL_URL", address)
+    _, (verdict,) = run(portfolio, tmp_path / "a")
+    assert late.sum() > 20
+    assert (verdict["decisions"], verdict["unknown_outcomes"]) == (600, 0)
 
 
 def test_the_golden_check_decides_on_nobody(portfolio, history, address, tmp_path, monkeypatch):

@@ -11,7 +11,7 @@ import json
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
@@ -26,6 +26,9 @@ from credit_contract.schema import FeatureSchema
 from drift_monitor.errors import JournalError, SettingsError
 from drift_monitor.history import DEFAULTED, History, database, literal, quoted
 
+CHOSEN = """
+    (d.decided_at >= {since} OR d.decided_at >= {first} AND d.decided_at < {last}) AND d.caller <> {golden_check}
+"""
 # SQLite's driver tells a column's kind by its first rows, which may all lack values: then by an empty text.
 DECISIONS = """
     SELECT d.id, d.decided_at, d.model_digest, d.pd, d.decision,
@@ -33,29 +36,38 @@ DECISIONS = """
     FROM decisions d
     LEFT JOIN applicants a ON a.decision_id = d.id AND d.decided_at >= {since}
     LEFT JOIN monitoring_attributes m ON m.decision_id = d.id AND d.decided_at >= {since}
-    WHERE d.decided_at >= {vintages_since} AND d.caller <> {golden_check}
+    WHERE {chosen}
 """
-OUTCOMES = "SELECT decision_id, outcome, recorded_at FROM outcomes"
+# Late outcomes of decisions that are not copied stay behind too: here they would look like nobody's.
+OUTCOMES = """
+    SELECT o.decision_id, o.outcome, o.recorded_at
+    FROM outcomes o
+    LEFT JOIN decisions d ON d.id = o.decision_id
+    WHERE d.id IS NULL OR {chosen}
+"""
 MOMENT = "make_timestamp(epoch_us(TRY_CAST({} AS TIMESTAMPTZ)))"  # PostgreSQL gives times, SQLite text
+BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 POSTGRESQL = {"connect_timeout": "5", "application_name": "drift-monitor"}
 
 
 @contextmanager
 def open_journal(
-    address: str, schemas: Sequence[FeatureSchema], since: datetime | None, vintage_days: int
+    address: str, schemas: Sequence[FeatureSchema], since: datetime | None, vintages: tuple[datetime, datetime]
 ) -> Iterator[History]:
-    """The journal's decisions from `since` on, with values; and `vintage_days` before that without, for their outcomes.
+    """The journal's decisions from `since` on, or all; before that those of `vintages`, [first, last), without values.
 
     Raises:
         SettingsError: no address of a journal.
         JournalError: the database is away, or its tables are not the journal's.
     """
-    first = since or datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=vintage_days)
+    moments = {"since": since or BEGINNING, "first": vintages[0], "last": vintages[1]}
+    given = {name: _written(moment) for name, moment in moments.items()} | {"golden_check": literal(GOLDEN_CHECK)}
+    given["chosen"] = CHOSEN.format(**given)
     try:
         with tempfile.TemporaryDirectory(prefix="drift-monitor-") as folder, database(f"{folder}/history") as copy:
             with closing(_connect(address)) as source:
-                _copy_decisions(source, copy, schemas, first, first - timedelta(days=vintage_days))
-                _copy_outcomes(source, copy)
+                _copy(source, copy, DECISIONS.format(**given), _into_decisions(copy, schemas))
+                _copy(source, copy, OUTCOMES.format(**given), _into_outcomes(copy))
             yield History(copy)
     except adbc_driver_manager.Error as error:
         raise JournalError(f"the journal cannot be read: {_first_line(error)}") from None
@@ -81,13 +93,8 @@ def _connect(address: str) -> Connection:
     raise SettingsError("JOURNAL_URL must be postgresql://user:password@host/database or sqlite:///file")
 
 
-def _copy_decisions(
-    source: Connection,
-    copy: duckdb.DuckDBPyConnection,
-    schemas: Sequence[FeatureSchema],
-    since: datetime,
-    vintages_since: datetime,
-) -> None:
+def _into_decisions(copy: duckdb.DuckDBPyConnection, schemas: Sequence[FeatureSchema]) -> str:
+    """Make the table; gives the insert that fills it from `rows`."""
     fields = {field.name: field for schema in schemas for field in schema.fields}
     monitored = {name for name, field in fields.items() if field.role == "protected"}
     kinds = {name: "VARCHAR" if field.kind == "category" else "DOUBLE" for name, field in fields.items()}
@@ -99,21 +106,17 @@ def _copy_decisions(
     sent = json.dumps({name: kind for name, kind in kinds.items() if name not in monitored})
     apart = json.dumps({name: kind for name, kind in kinds.items() if name in monitored} or {"none": "VARCHAR"})
     names = ", ".join(f"{'apart' if name in monitored else 'sent'}.{quoted(name)}" for name in kinds)
-    select = DECISIONS.format(
-        since=_written(since), vintages_since=_written(vintages_since), golden_check=literal(GOLDEN_CHECK)
-    )
-    insert = (
+    return (
         f"INSERT INTO decisions SELECT id, {MOMENT.format('decided_at')}, model_digest, pd, decision, applicant = '',"
         f" {names} FROM (SELECT *, from_json(nullif(applicant::VARCHAR, ''), {literal(sent)}) AS sent,"
         f" from_json(nullif(attributes::VARCHAR, ''), {literal(apart)}) AS apart FROM rows)"
     )
-    _copy(source, copy, select, insert)
 
 
-def _copy_outcomes(source: Connection, copy: duckdb.DuckDBPyConnection) -> None:
+def _into_outcomes(copy: duckdb.DuckDBPyConnection) -> str:
+    """The same for outcomes."""
     copy.execute("CREATE TABLE outcomes (decision_id VARCHAR, recorded_at TIMESTAMP, defaulted BOOLEAN)")
-    moment = MOMENT.format("recorded_at")
-    _copy(source, copy, OUTCOMES, f"INSERT INTO outcomes SELECT decision_id, {moment}, {DEFAULTED} FROM rows")
+    return f"INSERT INTO outcomes SELECT decision_id, {MOMENT.format('recorded_at')}, {DEFAULTED} FROM rows"
 
 
 def _copy(source: Connection, copy: duckdb.DuckDBPyConnection, select: str, insert: str) -> None:

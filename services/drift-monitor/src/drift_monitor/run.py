@@ -24,9 +24,7 @@ from drift_monitor.settings import Settings
 from drift_monitor.store import ReportStore
 from drift_monitor.trainers import trainer
 from drift_monitor.verdict import VerdictTable, read_table, worst
-from drift_monitor.windows import Window, cut_by_calendar, cut_by_count, first_period, stamp
-
-LONGEST_WINDOW_DAYS = 366
+from drift_monitor.windows import LONGEST_DAYS, Window, cut_by_calendar, cut_by_count, first_period, stamp
 
 
 def run(
@@ -56,7 +54,8 @@ def _run(
 ) -> tuple[Run, list[WindowVerdict]]:
     bundles, table = read_bundles(settings), read_table(settings.verdict_table)
     known = store.index()
-    with open_history(settings, journal_url, bundles, _resume(settings, known) if start is None else start) as history:
+    since = _resume(settings, known) if start is None else start
+    with open_history(settings, journal_url, bundles, since, end) as history:
         windows = _cut(settings, history, start, end, known)
         verdicts = [_judge(settings, history, window, bundles, table, store) for window in windows]
         (future,) = history.row(f"SELECT count(*) FROM decisions WHERE decided_at >= {stamp(end)}")
@@ -96,17 +95,19 @@ def read_bundles(settings: Settings) -> dict[str, Bundle]:
 
 @contextmanager
 def open_history(
-    settings: Settings, journal_url: str | None, bundles: Mapping[str, Bundle], since: datetime | None
+    settings: Settings, journal_url: str | None, bundles: Mapping[str, Bundle], since: datetime | None, end: datetime
 ) -> Iterator[History]:
-    """The history that the settings name: files where they are given, else the journal at JOURNAL_URL."""
+    """What windows inside [since, end) need of the history that the settings name: files, else the journal."""
     if settings.files.decisions is not None:
         with open_files(settings.files.decisions, settings.files.outcomes) as history:
             yield history
         return
     if journal_url is None:
         raise SettingsError("set JOURNAL_URL, or files.decisions: there is nothing to read decisions from")
-    days = settings.performance.days + LONGEST_WINDOW_DAYS * settings.performance.pooled_windows
-    with open_journal(journal_url, [bundle.schema for bundle in bundles.values()], since, days) as history:
+    longest = LONGEST_DAYS["year" if settings.windows.decisions else settings.windows.every]
+    before = settings.performance.days + longest * settings.performance.pooled_windows
+    vintages = (since or end) - timedelta(days=before), end - timedelta(days=settings.performance.days)
+    with open_journal(journal_url, [bundle.schema for bundle in bundles.values()], since, vintages) as history:
         yield history
 
 

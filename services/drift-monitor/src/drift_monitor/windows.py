@@ -14,6 +14,7 @@ from typing import Literal
 from drift_monitor.history import History, literal
 
 Calendar = Literal["hour", "day", "week", "month", "quarter", "year"]
+LONGEST_DAYS: dict[Calendar, int] = {"hour": 1, "day": 1, "week": 7, "month": 31, "quarter": 92, "year": 366}
 
 
 @dataclass(frozen=True, slots=True)
