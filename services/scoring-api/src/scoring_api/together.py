@@ -146,7 +146,7 @@ class Together:
 
     def _finish(self, serving: Serving, some: Sequence[Read]) -> None:
         for one in some:
-            ask = one.question.ask
+            ask, start = one.question.ask, perf_counter()
             try:
                 answer = Answer(ask.request_id, serving.model, one.batch, one.scores, one.reasons)
                 told = answer.json()
@@ -158,7 +158,7 @@ class Together:
                 self._service.compare(serving, answer)
                 one.question.told(told)
             else:
-                recorded.add_done_callback(partial(self._recorded, serving, one, answer, told, perf_counter()))
+                recorded.add_done_callback(partial(self._recorded, serving, one, answer, told, start))
 
     def _recorded(
         self, serving: Serving, one: Read, answer: Answer, told: bytes, start: float, done: asyncio.Future[None]
