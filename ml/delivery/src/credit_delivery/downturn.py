@@ -63,13 +63,13 @@ class Stream:
     at: Sequence[datetime]
 
 
-def of_holdout(bundle: Bundle, applicants: Sequence[int], worse: float, seed: int) -> Stream:
+def of_holdout(bundle: Bundle, rebuild: holdout.Rebuild, applicants: Sequence[int], worse: float, seed: int) -> Stream:
     """`applicants` by month out of the people whom the bundle was measured on.
 
     Raises:
         DeliveryError: the hold-out cannot be rebuilt, or the bundle does not take everybody in it.
     """
-    known = holdout.rebuild(bundle.manifest.dataset, Path())
+    known = rebuild(bundle.manifest.dataset)
     encoded, taken = known.encode(bundle.schema)
     if not taken.all():
         raise EvidenceError(f"the bundle does not take {int((~taken).sum()):,} applicants of its own hold-out")
@@ -88,7 +88,7 @@ def of_holdout(bundle: Bundle, applicants: Sequence[int], worse: float, seed: in
     return Stream([people[row] for row in rows], bad[rows], _moments(applicants))
 
 
-def lived(bundle: Bundle) -> Stream:
+def lived(bundle: Bundle, rebuild: holdout.Rebuild) -> Stream:
     """The three months of a bundle's own portfolio.
 
     Raises:
@@ -97,7 +97,7 @@ def lived(bundle: Bundle) -> Stream:
     dataset = bundle.schema.dataset
     if dataset == "simulated":
         return of_simulator(SHOCK)
-    return of_holdout(bundle, APPLICANTS, 1.0 if dataset in IN_CRISIS else WORSE, seed=1)
+    return of_holdout(bundle, rebuild, APPLICANTS, 1.0 if dataset in IN_CRISIS else WORSE, seed=1)
 
 
 def of_simulator(scenario: Scenario) -> Stream:
@@ -186,7 +186,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         model = load(chosen.bundle, "candidate")
         dataset = model.bundle.schema.dataset
-        stream = lived(model.bundle)
+        stream = lived(model.bundle, holdout.source(Path()))
         shutil.rmtree(folder, ignore_errors=True)
         decide(model, stream, folder / "journal.sqlite")
     except (ContractError, DeliveryError) as error:

@@ -14,13 +14,14 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import yaml
 
 from credit_contract.bundle import read_bundle
 from credit_delivery import bundles, downturn
-from credit_delivery.cluster import applications, checkout
+from credit_delivery.cluster import applications, checkout, retraining
 from credit_delivery.cluster.retraining import ENVIRONMENT
 from credit_delivery.cluster.traffic import ADDRESSES, client_key
 from credit_delivery.environments import model_file, read_model
@@ -69,7 +70,7 @@ def people(repository: Repository) -> tuple[str, Iterator[Person]]:
     path = model_file(ENVIRONMENT)
     tag = read_model(repository.text(path), path).tag
     bundle = read_bundle(bundles.kept(repository.root, tag))
-    stream = downturn.lived(bundle)
+    stream = downturn.lived(bundle, retraining.source(Path()))
     begins = downturn.MONTHS[1]
     worse = [
         (person, bool(bad))
