@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 OFFLINE = Path(__file__).with_name("offline")
 NOTES = tempfile.NamedTemporaryFile(prefix="refused-connections-", mode="w+")  # noqa: SIM115 - until the process ends
@@ -21,6 +22,10 @@ if str(OFFLINE) not in sys.path:  # else Python began with it, as a worker does
 
 HERE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1"
 """For the browser, as `offline` is for Python."""
+
+# A busy machine is no fault of what is tested.
+settings.register_profile("unhurried", parent=settings(), deadline=None)
+settings.load_profile("unhurried")
 
 SLOWEST = ("tests/training/test_run.py", "tests/drift_monitor/", "tests/scoring_api/")
 
