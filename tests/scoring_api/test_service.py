@@ -78,6 +78,15 @@ def test_requests_decisions_and_scores_are_counted(client: httpx.Client, bundle:
     assert sample(client, f'bundle_info{{dataset="toy",{label},policy="2026-01",tag="toy-1",version="v1"}}') == 1
 
 
+@pytest.mark.parametrize(("path", "status"), [("/ready", 200), ("/", 200), ("/nowhere", 404), ("/predict", 405)])
+def test_head_is_get_without_a_body(client: httpx.Client, path: str, status: int) -> None:
+    head, got = client.head(path), client.get(path)
+    assert (head.status_code, head.content) == (status, b"")
+    assert head.headers["content-type"] == got.headers["content-type"]
+    assert client.head("/v1/score").status_code == 405
+    assert client.get("/health").json() == {"status": "alive"}
+
+
 def test_the_documentation_needs_no_other_host(client: httpx.Client) -> None:
     page = client.get("/docs").text
     assets = re.findall(r'(?:src|href)="([^"]+)"', page)
