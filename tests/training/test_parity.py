@@ -79,7 +79,9 @@ PEOPLE = st.tuples(
 
 @settings(max_examples=100, deadline=None)
 @given(
-    crowd=st.lists(PEOPLE, min_size=1, max_size=40), place=st.integers(0, 39), stranger=st.floats(-1e30, 1e30, width=32)
+    crowd=st.lists(PEOPLE, min_size=1, max_size=40),
+    place=st.integers(0, 39),
+    stranger=st.floats(-(2.0**100), 2.0**100, width=32),
 )
 def test_nobody_moves_the_pd_of_another(session, crowd, place, stranger):
     numbers = np.array([[np.nan if v is None else v for v in one[:3]] for one in crowd], dtype=np.float32)
@@ -139,10 +141,10 @@ def test_int8_graphs_are_judged_by_the_gates_of_the_graph_that_ships(saved, scor
     people = borrowers.encoded[:500]
     witnesses = Witnesses(borrowers, policy, people, scorer.predict(people), 500, 1)
     gates = load_gates(conf_folder() / "gates.yaml", "borrowers")
-    named = {gate.name for gate in gates} - {"auc", "ks"}
+    asked = {"auc_against_boosting", "monotone", "parity", "batch_invariance", "bundle_size"}
     rivals = {name: {"auc": 0.5, "log_loss": 0.7} for name in ("boosting", "logistic")}
     full, dynamic, static = quantisation_table(
-        graph, int8, witnesses, rivals, [gate for gate in gates if gate.name in named]
+        graph, int8, witnesses, rivals, [gate for gate in gates if gate.name in asked]
     )
     assert (full.way, dynamic.way, static.way) == ("fp32", "dynamic", "static")
     assert (full.max_abs_delta, full.flipped, full.failed_gates) == (0.0, 0, ())

@@ -63,7 +63,9 @@ def make_candidate(
     with _aside(folder) as aside:
         graph = aside / "model.onnx"
         export_onnx(network.module, portfolio.schema, graph)
-        people = portfolio.development().encoded[:CALIBRATION_ROWS]
+        learned = portfolio.development().encoded
+        # From all over: rows in order of time begin with applicants as they no longer are.
+        people = learned[:: max(1, len(learned) // CALIBRATION_ROWS)]
         int8 = {way: quantised(graph, people, way) for way in WAYS} if config.proof.quantise else {}
         draft = _draft(data, portfolio, network, config, compared, graph.read_bytes(), int8)
         state = network.save(aside / "model.pt")
