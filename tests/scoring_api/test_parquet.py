@@ -173,6 +173,16 @@ def test_the_command_scores_every_applicant_in_order(
     assert scored.schema.metadata[b"model_digest"].decode() == bundle.digest
 
 
+def test_a_result_may_have_any_name_in_any_folder(bundle: Bundle, tmp_path: Path) -> None:
+    file, folder = tmp_path / "people.parquet", tmp_path / "it's [all] *"
+    file.write_bytes(parquet(PEOPLE))
+    folder.mkdir()
+    out = folder / "o[u]t?.parquet"
+    assert score(file, bundle, "--out", str(out)) == 0
+    assert pq.ParquetFile(out).metadata.num_rows == len(PEOPLE)
+    assert list(folder.iterdir()) == [out]
+
+
 @pytest.mark.parametrize(
     ("name", "more", "words"),
     [

@@ -6,6 +6,7 @@ checked as strictly as in a request; a file with one that is refused gets no res
 
 from __future__ import annotations
 
+import glob
 import tempfile
 from collections import Counter
 from pathlib import Path
@@ -25,7 +26,7 @@ from scoring_api.progress import Progress
 AT_ONCE = 1_024
 """Applicants in one run of the graph: enough to spread its fixed cost, few enough to stay in the core's own cache."""
 LIMIT = "64MB"
-"""Of results that wait in memory; the others wait in the folder."""
+"""Of memory for writing; results wait in files, because a table's own records grow with its rows."""
 ROWS = 122_880
 """Of a row group: what one reading thread of the result gets."""
 WORDS = 1_000
@@ -72,13 +73,12 @@ def _scored(model: ServedModel, applicants: ParquetFile, folder: Path) -> Result
 
 
 class Results:
-    """Results on their way into a Parquet file in `folder`, where what memory cannot hold waits too."""
+    """Results on their way into a Parquet file in `folder`, where they wait as numbers, a file for each window."""
 
     def __init__(self, model: ServedModel, folder: Path) -> None:
         self._model = model
-        self._file = folder / "scored.parquet"
+        self._folder = folder
         self._connection = duckdb.connect(config={**SETTINGS, "memory_limit": LIMIT, "temp_directory": str(folder)})
-        self._connection.execute("create temp table scored (pd float, score smallint, decision tinyint, band tinyint)")
         for name, words in (("decisions", DECISIONS), ("bands", [band.name for band in model.bundle.policy.bands])):
             self._connection.execute(f"create type {name} as enum ({', '.join(map(literal, words))})")
         self._count = 0
@@ -100,20 +100,22 @@ class Results:
             "band": policy.band_places(pd),
         }
         self._connection.register("more", columns)
-        self._connection.execute("insert into scored select * from more")
+        path = self._folder / f"{self._count:012}.numbers"
+        self._connection.execute(f"copy more to {literal(str(path))} (format parquet, compression uncompressed)")
         self._count += len(pd)
         counts = np.bincount(decisions, minlength=len(DECISIONS)).tolist()
         self.decisions.update(dict(zip(DECISIONS, counts, strict=True)))
 
     def written(self) -> Path:
         """The finished file; the model's digest and the policy's version are among its key-value metadata."""
-        bundle = self._model.bundle
+        bundle, file = self._model.bundle, self._folder / "scored.parquet"
         known = f"model_digest: {literal(bundle.digest)}, policy_version: {literal(bundle.policy.version)}"
         # A list of enumerated words: as text, each would be hashed again for every applicant.
         self._connection.execute(
             "copy (select pd, score, (enum_range(null::decisions)::decisions[])[decision + 1] as decision,"  # noqa: S608
-            " (enum_range(null::bands)::bands[])[band + 1] as band from scored)"
-            f" to {literal(str(self._file))}"
+            " (enum_range(null::bands)::bands[])[band + 1] as band"
+            f" from read_parquet({literal(f'{glob.escape(str(self._folder))}/*.numbers')}))"
+            f" to {literal(str(file))}"
             f" (format parquet, row_group_size {ROWS}, dictionary_size_limit {WORDS}, kv_metadata {{{known}}})"
         )
-        return self._file
+        return file

@@ -24,7 +24,12 @@ from scoring_api.table import check_header
 
 WINDOW = 122_880
 """Applicants read at once: DuckDB's own row group, some 30 MB of twenty columns."""
-SETTINGS: Mapping[str, Any] = {"threads": 1, "memory_limit": "256MB", "autoinstall_known_extensions": False}
+SETTINGS: Mapping[str, Any] = {
+    "threads": 1,
+    "memory_limit": "256MB",
+    "autoinstall_known_extensions": False,
+    "enable_external_file_cache": False,  # a file is read once
+}
 WHOLE = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"})
 FRACTIONAL = frozenset({"FLOAT", "DOUBLE", "DECIMAL"})
 UNKNOWN_CODE = -1
