@@ -109,7 +109,7 @@ def test_an_unsigned_image_is_refused(registry: Registry, tmp_path: Path) -> Non
     [
         OURS.replace("image.yml", "check.yml"),
         OURS.replace("heads/main", "pull/1/merge"),
-        OURS.replace("example", "other"),
+        OURS.replace(REPOSITORY, "https://github.com/another/repository"),
     ],
 )
 def test_another_workflows_signature_is_refused(registry: Registry, tmp_path: Path, workflow: str) -> None:
