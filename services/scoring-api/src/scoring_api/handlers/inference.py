@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import orjson
+import msgspec
 from fastapi import APIRouter, Request, Response
 
 from scoring_api import openapi, tensors
@@ -114,7 +114,7 @@ async def infer(
     batch = read_arrays(bundle.schema, arrays, service.max_applicants)
     answer = await service.answer(serving, batch, question)
     columns = answer.columns()
-    columns["reasons"] = [orjson.dumps(why).decode() for why in columns["reasons"]]
+    columns["reasons"] = [msgspec.json.encode(why).decode() for why in columns["reasons"]]
     head = {"model_name": name, "model_version": bundle.digest, "parameters": answer.head()}
     outputs = {column: (datatype, columns[column]) for column, datatype in OUTPUTS.items()}
     content, json_length = tensors.encode(wanted, head, outputs)
