@@ -189,7 +189,7 @@ def test_a_history_that_is_away_leaves_the_last_good_report(lender, capsys):
     lender.run()
     before = lender.index()
     code = main(["run", *ONE_MONTH, f"bundles=[{lender.bundle.path}]", "files.decisions=nowhere.parquet",
-                 f"reports.folder={lender.reports}"])  # fmt: skip
+                 f"reports.folder={lender.reports}", "reports.sample=0"])  # fmt: skip
     assert code == 2
     assert "nowhere.parquet" in capsys.readouterr().err
     assert lender.index() == before
