@@ -82,7 +82,8 @@ def load(images: Sequence[str], label: str = "") -> None:
 
 
 def _has(node: str, image: str) -> bool:
-    return succeeds(["docker", "exec", node, "crictl", "inspecti", "--quiet", f"docker.io/library/{image}"])
+    named = f"name==docker.io/library/{image}"
+    return bool(run(["docker", "exec", node, "ctr", "--namespace=k8s.io", "images", "list", "--quiet", named]).strip())
 
 
 def _taken(port: int) -> bool:
