@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import stream
 from history import Lived, Plan, Strategy, replay
+from lender import REDUCED
 from page import write_page
+from scenes import live, write_section
 
 from credit_simulator import Event
 from credit_training.files import home
@@ -41,14 +43,18 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=20040101)
     parser.add_argument("--reduced", action="store_true", help="a small network and few epochs, as in CI")
     options = parser.parse_args()
-    recipe = NetworkRecipe(folds=2, epochs=3, teacher_epochs=5, imagined=2000) if options.reduced else NetworkRecipe()
+    recipe = REDUCED if options.reduced else NetworkRecipe()
     came, plan = _scene(options.dataset, options.seed, recipe)
     lives: dict[Strategy, list[Lived]] = {}
     for strategy in STRATEGIES:
         lives[strategy] = replay(came, plan, strategy, home() / "replay" / options.dataset)
         called = [one.verdict.verdict for one in lives[strategy]]
         print(f"{strategy}: {', '.join(f'{called.count(v)} {v}' for v in sorted(set(called)))}", flush=True)
-    print(write_page(options.dataset, STORIES[options.dataset], lives, options.out))
+    sections = []
+    if options.dataset == "simulated":
+        options.out.mkdir(parents=True, exist_ok=True)
+        sections.append(write_section(live(options.seed, plan, home() / "replay"), options.out))
+    print(write_page(options.dataset, STORIES[options.dataset], lives, options.out, *sections))
 
 
 def _scene(dataset: str, seed: int, recipe: NetworkRecipe) -> tuple[stream.Stream, Plan]:

@@ -25,6 +25,8 @@ from credit_training.portfolio import Portfolio
 
 HELD_OUT = 5  # one fifth of the applicants learned from measures the model
 YEAR = np.timedelta64(365, "D")
+REDUCED = NetworkRecipe(folds=2, epochs=3, teacher_epochs=5, imagined=2000)
+"""A small network and few epochs: for CI, and where the model is not what is looked at."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,8 @@ mpl.use("Agg")
 Lives = Mapping[Strategy, Sequence[Lived]]
 
 
-def write_page(name: str, story: str, lives: Lives, folder: Path) -> Path:
-    """`replay-<name>.md` with its picture beside it."""
+def write_page(name: str, story: str, lives: Lives, folder: Path, *sections: str) -> Path:
+    """`replay-<name>.md` with its picture beside it; `sections` come last."""
     folder.mkdir(parents=True, exist_ok=True)
     _picture(lives, folder / f"replay-{name}.png")
     parts = [
@@ -30,6 +30,7 @@ def write_page(name: str, story: str, lives: Lives, folder: Path) -> Path:
         _savings(lives),
         "## Every window of the lender who follows the verdict\n",
         _windows(lives["verdict"]),
+        *sections,
     ]
     path = folder / f"replay-{name}.md"
     path.write_text("\n".join(parts), encoding="utf-8")
@@ -37,15 +38,18 @@ def write_page(name: str, story: str, lives: Lives, folder: Path) -> Path:
 
 
 def _signals(lived: Sequence[Lived]) -> str:
-    """The first window in which each check fired, and in how many it did."""
+    """The first window in which each check fired, and in how many it did; those that never did last."""
     first: dict[tuple[str, str], str] = {}
     counted: dict[tuple[str, str], int] = {}
     for one in lived:
-        for key in {(finding.evidence, finding.check) for finding in one.verdict.findings if finding.fired}:
+        findings = one.verdict.findings
+        for key in {(finding.evidence, finding.check) for finding in findings}:
+            counted.setdefault(key, 0)
+        for key in {(finding.evidence, finding.check) for finding in findings if finding.fired}:
             first.setdefault(key, f"{one.verdict.end:%Y-%m-%d}")
-            counted[key] = counted.get(key, 0) + 1
-    order = sorted(first, key=first.__getitem__)
-    rows = [f"| {e} | {c} | {first[e, c]} | {counted[e, c]} of {len(lived)} |" for e, c in order]
+            counted[key] += 1
+    order = sorted(counted, key=lambda key: (first.get(key, "never"), key))
+    rows = [f"| {e} | {c} | {first.get((e, c), 'never')} | {counted[e, c]} of {len(lived)} |" for e, c in order]
     return "\n".join(["| evidence | check | first fired | windows |", "|---|---|---|--:|", *rows, ""])
 
 
