@@ -31,7 +31,7 @@ NO_OUTCOMES = (
     "CREATE VIEW outcomes AS SELECT NULL::VARCHAR AS decision_id, NULL::TIMESTAMP AS recorded_at,"
     " NULL::BOOLEAN AS defaulted WHERE false"
 )
-MEMORY_LIMIT = "1GB"
+MEMORY_LIMIT = "800MB"
 
 
 class History:
