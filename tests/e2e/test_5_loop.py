@@ -1,7 +1,7 @@
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,7 @@ from .world import ROOT, Platform, until
 pytestmark = [pytest.mark.e2e, pytest.mark.full]
 ENVIRONMENT = "staging"
 ALERT = "DriftNeedsRetraining"
-TAG = "retrained-1"
+TAG = f"retrained-{datetime.now(UTC):%m%d-%H%M%S}"
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from .world import RATE, Platform, until
 pytestmark = [pytest.mark.e2e, pytest.mark.full]
 ENVIRONMENT = "staging"
 QUIET = 10.0
-APPLICANTS = 20
+APPLICANTS = 10
 
 
 def replicas() -> int:
