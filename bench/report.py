@@ -45,8 +45,8 @@ def page(figures: Figures) -> str:
         f"{figures['graph_kb']} kB), the same ONNX graph everywhere.",
         "Each server has one core and one worker, wrk the other core, 8 connections, bodies that differ; every body's "
         "PDs were checked first.",
-        f"CPU is user and system time of the server's whole process tree. Medians of "
-        f"{figures['rounds']} rounds of {figures['seconds']} s, those of one run interleaved. "
+        "CPU is user and system time of the server's whole process tree. Medians of "
+        f"{_rounds(measured, servers)} rounds of {figures['seconds']} s, those of one run interleaved. "
         "`others` is how many cores were busy with anything else meanwhile: "
         "what shares a core's caches and threads makes every figure higher.",
         "",
@@ -97,6 +97,12 @@ def plot(figures: Figures, path: Path) -> None:
     figure.savefig(path, metadata={"Date": None})
 
 
+def _rounds(rows: Sequence[Contender], servers: Figures) -> str:
+    """How many there were, which differs where servers were measured in parts."""
+    counts = {len(servers[one.name]["rounds"]) for one in rows} or {0}
+    return " to ".join(map(str, sorted({min(counts), max(counts)})))
+
+
 def _speed(rows: Sequence[Contender], servers: Figures, size: str) -> list[str]:
     rows = sorted(rows, key=lambda one: _of(servers, one, size, "cpu_us"))
     lonely = size == "1"
@@ -123,6 +129,8 @@ def _speed(rows: Sequence[Contender], servers: Figures, size: str) -> list[str]:
 
 
 def _alone(servers: Figures, one: Contender) -> str:
+    if "lonely_us" not in servers[one.name]["rounds"][0]["1"]:
+        return " | |"
     cpu, p50 = (_of(servers, one, "1", name) for name in ("lonely_us", "lonely_p50_ms"))
     return f" {cpu:,.0f} | {p50:.2f} |"
 
