@@ -21,12 +21,14 @@ def refuse(event: str, arguments: tuple[object, ...]) -> None:
     Raises:
         ConnectionRefusedError: another machine is asked for.
     """
-    if event in {"socket.connect", "socket.sendto"}:
+    if event in {"socket.connect", "socket.sendto", "socket.sendmsg"}:
         made, address = arguments
         if made.family in INTERNET and isinstance(address, tuple):
             _check(address[0])
-    elif event in {"socket.getaddrinfo", "socket.gethostbyname"}:
+    elif event in {"socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr"}:
         _check(arguments[0])
+    elif event == "socket.getnameinfo":
+        _check(arguments[0][0])
 
 
 def _check(host: object) -> None:

@@ -22,6 +22,18 @@ def test_datagram():
     with contextlib.suppress(OSError), socket.socket(type=socket.SOCK_DGRAM) as made:
         made.sendto(b"a", ("{OUTSIDE}", 9))
 
+def test_message():
+    with contextlib.suppress(OSError), socket.socket(type=socket.SOCK_DGRAM) as made:
+        made.sendmsg([b"a"], [], 0, ("{OUTSIDE}", 9))
+
+def test_name_of_an_address():
+    with contextlib.suppress(OSError):
+        socket.getnameinfo(("{OUTSIDE}", 9), 0)
+
+def test_host_of_an_address():
+    with contextlib.suppress(OSError):
+        socket.gethostbyaddr("{OUTSIDE}")
+
 def test_child():
     subprocess.run([sys.executable, "-c", "import urllib.request; urllib.request.urlopen('http://{OUTSIDE}')"])
 
@@ -41,8 +53,8 @@ def test_a_test_that_goes_outside_fails_and_says_where(tmp_path):
     wide = os.environ | {"COLUMNS": "300"}
     result = subprocess.run(command, cwd=ROOT, env=wide, capture_output=True, text=True)
     said = [line for line in result.stdout.splitlines() if line.startswith("ERROR")]
-    assert "5 passed, 4 errors" in result.stdout
-    for test in ("address", "name", "datagram", "child"):
+    assert "8 passed, 7 errors" in result.stdout
+    for test in ("address", "name", "datagram", "message", "name_of_an_address", "host_of_an_address", "child"):
         assert any(f"test_{test} - " in line for line in said), result.stdout
-    assert result.stdout.count(f"this asks for {OUTSIDE}") >= 3
+    assert result.stdout.count(f"this asks for {OUTSIDE}") >= 6
     assert "this asks for host.example" in result.stdout
