@@ -60,6 +60,16 @@ def test_figures_are_renewed_and_prose_is_left(root):
     assert refresh(check=True, root=root) == 0
 
 
+def test_the_card_names_the_model_and_its_commit_once_they_are_kept(root):
+    card = root / "MODEL_CARD.md"
+    card.write_text("<!-- figures:german.quality -->\n<!-- /figures -->\n")
+    document = read_figures("german", REPOSITORY)
+    document["model"] |= {"model_digest": "d" * 64, "commit": "cccc-dirty"}
+    (root / FOLDER / "german.json").write_text(json.dumps(document))
+    refresh(check=False, root=root)
+    assert " bad. From model `dddddddddddddddd`, commit `cccc-dirty`.\n" in card.read_text()
+
+
 def test_checking_changes_nothing_and_names_the_stale_card(root, capsys):
     refresh(check=False, root=root)
     card = root / "DATASET_CARD.md"
@@ -70,12 +80,13 @@ def test_checking_changes_nothing_and_names_the_stale_card(root, capsys):
     assert capsys.readouterr().err == "stale: DATASET_CARD.md; run credit-train cards\n"
 
 
-def test_one_part_is_kept_when_another_is_replaced(root):
+def test_one_part_is_kept_when_another_is_replaced(root, monkeypatch):
     path = root / FOLDER / "german.json"
     path.write_text(json.dumps({**read_figures("german", root), "data": {"v1": {"rows": 7}}}))
+    monkeypatch.setenv("CREDIT_COMMIT", "c" * 40)
     keep_cross_validation("german", "v1", {}, root)
     assert read_figures("german", root) == {
-        "cross_validation": {"version": "v1", "algorithms": {}},
+        "cross_validation": {"commit": "c" * 40, "version": "v1", "algorithms": {}},
         "data": {"v1": {"rows": 7}},
     }
 

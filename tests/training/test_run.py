@@ -14,6 +14,8 @@ from mlflow import MlflowClient
 
 from credit_contract.applicant import encode
 from credit_contract.bundle import read_bundle
+from credit_training.card_figures import FOLDER, read_figures
+from credit_training.cards import CARDS
 from credit_training.cli import main
 from credit_training.dataset import conf_folder
 from credit_training.parity import graph_pd
@@ -157,6 +159,17 @@ def test_gate_prints_every_gate(ran, capsys, monkeypatch):
     monkeypatch.setenv("CREDIT_HOME", str(ran.first))
     assert main(["gate", str(candidate(ran.first))]) == 0
     assert "parity" in capsys.readouterr().out
+
+
+def test_figures_for_the_cards_name_the_digest_and_commit_of_their_bundle(ran, tmp_path, monkeypatch):
+    (tmp_path / FOLDER).mkdir(parents=True)
+    for name in CARDS:
+        (tmp_path / name).write_text("By hand.\n")
+    monkeypatch.chdir(tmp_path)
+    assert main(["cards", "--bundle", str(candidate(ran.first))]) == 0
+    kept = read_figures("pocket", tmp_path)["model"]
+    assert kept["model_digest"] == read_bundle(candidate(ran.first)).digest
+    assert kept["commit"] == "c" * 40
 
 
 def test_a_failed_gate_registers_nothing_and_ends_with_3(ran, tmp_path, monkeypatch, capsys):

@@ -1,6 +1,7 @@
 """The aggregates that the cards show: one committed JSON per dataset, so that a card can be checked without data.
 
-Taken from a bundle, from a cross-validation and from prepared data; each replaces its own part. Never a row.
+Taken from a bundle, from a cross-validation and from prepared data; each replaces its own part and says what it comes
+from: model digest and commit, commit, or the data's hashes. Never a row.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from credit_contract.digest import readable_json
 from credit_training.errors import CardError
 from credit_training.evaluation import Figures
 from credit_training.files import write_whole
+from credit_training.origin import commit
 from credit_training.prepare import Prepared
 from credit_training.typed import HOLDOUT, TARGET
 
@@ -47,6 +49,8 @@ def keep_model(bundle: Bundle, root: Path) -> Path:
     evaluation, dataset = bundle.evaluation, bundle.manifest.dataset
     network = evaluation["network"]
     part = {
+        "model_digest": bundle.digest,
+        "commit": bundle.manifest.commit,
         "version": dataset.version,
         "rows": network["rows"],
         "bad_rate": network["bad_rate"],
@@ -73,7 +77,7 @@ def keep_cross_validation(
     dataset: str, version: str, found: Mapping[str, Figures], root: Path, leaks: Sequence[str] = ()
 ) -> Path:
     """The part `cross_validation`, as `cross_validate` gave it for each algorithm; with leaks kept, the part `leak`."""
-    part = {"version": version, "algorithms": dict(found)}
+    part = {"commit": commit(), "version": version, "algorithms": dict(found)}
     return (
         _keep(root, dataset, "leak", {**part, "leaks": leaks})
         if leaks

@@ -87,6 +87,13 @@ def _ordered(by_algorithm: Document) -> list[tuple[str, Any]]:
     return [(name, by_algorithm[name]) for name in ALGORITHMS if name in by_algorithm]
 
 
+def _origin(part: Document) -> str:
+    """The model and the commit of these figures; nothing of figures that were kept before both were."""
+    named = {"model": part.get("model_digest", "")[:16], "commit": part.get("commit")}
+    said = [f"{what} `{name}`" for what, name in named.items() if name]
+    return f" From {', '.join(said)}." if said else ""
+
+
 def _quality(_: DatasetSpec, document: Document) -> str:
     model = document["model"]
     rows = [
@@ -100,7 +107,7 @@ def _quality(_: DatasetSpec, document: Document) -> str:
     ]
     head = ["algorithm", "AUC (95 %)", "Gini", "KS", "Brier", "log-loss", "ECE", "slope"]
     intro = f"Hold-out of {model['version']}: {model['rows']:,} applicants, {_percent(model['bad_rate'])} bad."
-    return f"{intro}\n\n{_table(head, rows)}"
+    return f"{intro}{_origin(model)}\n\n{_table(head, rows)}"
 
 
 def _cross_validation(_: DatasetSpec, document: Document) -> str:
@@ -123,7 +130,7 @@ def _cross_validation(_: DatasetSpec, document: Document) -> str:
         "fold is larger by chance than that of all rows pooled."
     )
     head = ["algorithm", "AUC", "KS", "Brier", "log-loss", "ECE, mean of folds", "ECE, pooled"]
-    return f"{intro}\n\n{_table(head, rows)}"
+    return f"{intro}{_origin(kept)}\n\n{_table(head, rows)}"
 
 
 def _leak(_: DatasetSpec, document: Document) -> str:
@@ -136,7 +143,7 @@ def _leak(_: DatasetSpec, document: Document) -> str:
         f"**With the leak `{'`, `'.join(kept['leaks'])}`**, cross-validated on all rows of {kept['version']}; bad is "
         "called from the PD on that had the best F1 on the other folds."
     )
-    return f"{intro}\n\n{_table(['algorithm', 'AUC', 'recall', 'precision', 'F1'], rows)}"
+    return f"{intro}{_origin(kept)}\n\n{_table(['algorithm', 'AUC', 'recall', 'precision', 'F1'], rows)}"
 
 
 def _decisions(_: DatasetSpec, document: Document) -> str:
