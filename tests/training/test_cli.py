@@ -88,6 +88,14 @@ def test_a_tracking_store_that_is_no_database_is_one_line(tmp_path, monkeypatch)
         Registry(tmp_path).champion("taiwan")
 
 
+def test_the_page_of_a_tracking_server_is_named_without_its_password(monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://user:secret@127.0.0.1:9/store")
+    asked = "import sys; from credit_training.cli import main; sys.exit(main(['mlflow']))"
+    shown = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    assert shown.stdout.endswith(" http://127.0.0.1:9/store\n")
+    assert shown.stderr == ""
+
+
 def test_verify_and_gate_refuse_what_is_no_bundle(capsys, tmp_path):
     assert main(["gate", str(tmp_path)]) == 1
     assert "manifest.json: cannot be read" in capsys.readouterr().err

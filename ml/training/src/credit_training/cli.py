@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
+from typing import NoReturn
 
 from credit_contract.errors import ContractError
 from credit_contract.gates import failed
@@ -89,7 +90,9 @@ def _parser() -> argparse.ArgumentParser:
     cards = add("cards", _cards, "refresh the figures between the markers of the cards", configured=False)
     cards.add_argument("--bundle", type=Path, help="first keep this bundle's figures in docs/figures")
     cards.add_argument("--check", action="store_true", help="change nothing, exit 1 when a card is stale")
-    tracking = add("mlflow", _mlflow, "open MLflow's page over the embedded store", configured=False)
+    tracking = add(
+        "mlflow", _mlflow, "open MLflow's page over the embedded store, or say where the server's is", configured=False
+    )
     tracking.add_argument("--port", type=int, default=5000)
     return parser
 
@@ -263,17 +266,15 @@ def _mlflow(arguments: argparse.Namespace) -> int:
     from credit_training.files import home
     from credit_training.registry import Registry
 
+    registry = Registry(home())
+    if registry.page is None:
+        _open_page(registry.address, arguments.port)
+    print(f"the tracking server shows its page at {registry.page}")
+    return 0
+
+
+def _open_page(store: str, port: int) -> NoReturn:
+    """Become MLflow's server over a database."""
     os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
-    server = [
-        sys.executable,
-        "-m",
-        "mlflow",
-        "server",
-        "--host",
-        "127.0.0.1",
-        "--port",
-        str(arguments.port),
-        "--workers",
-        "1",
-    ]
-    os.execv(sys.executable, [*server, "--backend-store-uri", Registry(home()).address])  # noqa: S606
+    server = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    os.execv(sys.executable, [*server, "--backend-store-uri", store])  # noqa: S606

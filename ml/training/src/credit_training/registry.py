@@ -81,6 +81,12 @@ class Registry:
                 _make_store(embedded)
             self._client = MlflowClient(tracking_uri=self.address, registry_uri=self.address)
 
+    @property
+    def page(self) -> str | None:
+        """Where a tracking server shows its page, without user and password; a database has none."""
+        served = urlsplit(self.address).scheme in ("http", "https")
+        return self.address.replace(_user(self.address), "") if served else None
+
     def record(self, run: TrackedRun) -> str:
         """Write a run and give its id; one that could not be written whole is marked as failed."""
         with self._reported():
@@ -241,14 +247,19 @@ class Registry:
             yield
         except (MlflowException, OSError, SQLAlchemyError) as error:
             # An address may hold a password, and MLflow repeats it.
-            secret, at, _ = urlsplit(self.address).netloc.rpartition("@")
             said = f"tracking store {self.address}: {' '.join(str(error).split())}"
-            raise RegistryError(said.replace(f"{secret}{at}", "") if at else said) from error
+            raise RegistryError(said.replace(_user(self.address), "")) from error
 
 
 def registered_name(dataset: str) -> str:
     """The name of a dataset's experiment and of its registered model."""
     return f"credit-{dataset}"
+
+
+def _user(address: str) -> str:
+    """What an address says of who asks, up to and with its @; empty if it says nothing."""
+    user, at, _ = urlsplit(address).netloc.rpartition("@")
+    return user + at
 
 
 def _make_store(path: Path) -> None:
