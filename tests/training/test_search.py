@@ -57,6 +57,10 @@ def test_a_grid_tries_each_combination_once(some, storage):
     found = search(some, RECIPE, (), config(sampler="grid", trials=9, space=space), 1, storage)
     tried = {(tuple(trial.changes["hidden"]), trial.changes["dropout"]) for trial in found.trials}
     assert len(found.trials) == len(tried) == 4
+    said: list[str] = []
+    again = search(some, RECIPE, (), config(sampler="grid", trials=9, space=space), 1, storage, said.append)
+    assert said == []
+    assert again == found
 
 
 @pytest.mark.parametrize(

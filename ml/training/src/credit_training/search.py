@@ -6,6 +6,7 @@ Judges a recipe by cross-validation on development rows. Does not know the hold-
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -43,7 +44,7 @@ def search(
     storage: str,
     say: Callable[[str], None] = lambda _: None,
 ) -> Found:
-    """Try recipes until the study has `config.trials` of them; `storage` is a database address.
+    """Try recipes until the study has `config.trials` of them, or all of a grid; `storage` is a database address.
 
     Raises:
         SearchError: a key of the space is none of the recipe's, a grid over a range, a study of other data or of
@@ -63,8 +64,9 @@ def search(
         say(f"trial {trial.number + 1}: AUC {figures['auc']:.4f}, log-loss {figures['log_loss']:.5f} with {changes}")
         return float(figures[config.objective])
 
-    left = config.trials - len(_finished(study))
-    if left > 0:
+    finished = _finished(study)
+    left = config.trials - len(finished)
+    if left > 0 and not _exhausted(config, finished):
         study.optimize(judged, n_trials=left)
     sign = 1 if DIRECTION[config.objective] == "minimize" else -1
     trials = sorted(_finished(study), key=lambda trial: sign * trial.figures[config.objective])
@@ -123,6 +125,13 @@ def _study(config: SearchConfig, seed: int, storage: str, identity: str) -> optu
     else:
         study.sampler = optuna.samplers.TPESampler(seed=drawn)
     return study
+
+
+def _exhausted(config: SearchConfig, finished: Sequence[Trial]) -> bool:
+    """Whether a grid has been tried whole; asked to go on, Optuna would try one of its combinations again."""
+    combinations = math.prod(len(_values(choices)) for choices in config.space.values())
+    # Optuna's own answer counts a combination that was interrupted as tried.
+    return config.sampler == "grid" and len({json.dumps(trial.changes) for trial in finished}) == combinations
 
 
 def _values(choices: Range | list[Any]) -> list[Any]:
