@@ -8,6 +8,7 @@ from sklearn.metrics import roc_auc_score
 
 from credit_contract.applicant import Encoded
 from credit_training.calibration import fit_calibration
+from credit_training.descent import Descent, Lesson, descend
 from credit_training.errors import TrainingError
 from credit_training.feature_steps import STEPS
 from credit_training.fit import FittedNetwork, fit_network
@@ -128,6 +129,23 @@ def test_calibration_keeps_the_order_even_of_a_model_that_is_wrong():
     pd = calibration(torch.from_numpy(logits.astype(np.float32))[:, None]).numpy()
     assert (np.diff(pd) >= 0).all()
     assert pd[-1] > pd[0]
+
+
+def test_a_judge_ends_the_descent_after_patience_and_its_best_epoch_stays():
+    torch.manual_seed(0)
+    network = Network((2, 1), [], (4,), embedding=1, dropout=0.0, members=1)
+    lesson = Lesson(torch.rand(64, 3), torch.zeros(64, 0, dtype=torch.int64), torch.rand(1, 64), torch.ones(1, 64))
+    judgements, seen = iter([0.5, 0.3, 0.4, 0.3, 0.6]), []
+
+    def judge(candidate):
+        seen.append({name: tensor.clone() for name, tensor in candidate.state_dict().items()})
+        return next(judgements)
+
+    knobs = Descent(epochs=20, patience=3, batch=16, learning_rate=0.01, weight_decay=0.0)
+    descend(network, lesson, knobs, torch.Generator().manual_seed(0), judge)
+    assert len(seen) == 5, "the third epoch in a row that is no better than the second ends it"
+    assert all(torch.equal(tensor, seen[1][name]) for name, tensor in network.state_dict().items())
+    assert not all(torch.equal(tensor, seen[1][name]) for name, tensor in seen[-1].items())
 
 
 def test_imagined_applicants_take_each_field_from_somebody():

@@ -30,7 +30,8 @@ class NetworkRecipe(Shape):
     bins: quantile bins of a feature, where its steps say nothing else.
     folds: one teacher is fitted without each. imagined: applicants that the student learns of beside the real ones.
     teacher_trees, teacher_leaves: how many trees each teacher has, and how many leaves each of them.
-    other teacher_*, dropout: their networks, which stop after `patience` epochs without a better log-loss.
+    other teacher_*, dropout: their networks.
+    patience: teachers' networks and students alike stop after so many epochs without a better log-loss.
     """
 
     bins: Annotated[int, Constraint(ge=1, le=64)] = 8
