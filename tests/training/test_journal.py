@@ -7,7 +7,7 @@ from sqlalchemy import create_engine
 from credit_contract.decision import ChainHead, DecisionRecord, Provenance
 from credit_training.cli import main
 from credit_training.dataset import load_dataset
-from credit_training.errors import DatasetError, SourceError
+from credit_training.errors import SourceError
 from credit_training.prepare import prepared
 from scoring_api.journal import Entry
 from scoring_api.journal.engine import open_engine
@@ -129,9 +129,31 @@ def test_a_journal_that_cannot_be_read_is_one_line_without_its_address(address, 
     assert "secret" not in str(caught.value)
 
 
-def test_a_cut_off_that_nobody_gave_is_named(monkeypatch):
-    monkeypatch.setenv("RETRAIN_DATASET", "simulated")
-    monkeypatch.setenv("JOURNAL_URL", "sqlite:///journal.db")
-    monkeypatch.delenv("RETRAIN_CUT_OFF", raising=False)
-    with pytest.raises(DatasetError, match="RETRAIN_CUT_OFF"):
-        load_dataset("journal")
+def test_a_journal_that_is_not_there_is_not_made(tmp_path, monkeypatch):
+    for name, value in {"DATASET": "simulated", "CUT_OFF": "2026-06-01T00:00Z", "PERFORMANCE_DAYS": "90"}.items():
+        monkeypatch.setenv(f"RETRAIN_{name}", value)
+    monkeypatch.setenv("JOURNAL_URL", f"sqlite:///{tmp_path / 'journal.db'}")
+    with pytest.raises(SourceError, match="unable to open database file; check JOURNAL_URL"):
+        prepared(load_dataset("journal"), VERSION, tmp_path / "home")
+    assert not list(tmp_path.glob("journal*"))
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"RETRAIN_CUT_OFF": None}, "takes RETRAIN_CUT_OFF from the environment; set it"),
+        (
+            {"RETRAIN_DATASET": None, "JOURNAL_URL": None},
+            "takes RETRAIN_DATASET, JOURNAL_URL from the environment; set them",
+        ),
+        ({"RETRAIN_CUT_OFF": "yesterday"}, "cut_off: 'yesterday' is no time; give one as 2026-10-01T00:00Z"),
+    ],
+)
+def test_what_a_retraining_run_was_not_told_is_one_line_that_says_what_to_set(changed, said, monkeypatch, capsys):
+    told = {"RETRAIN_DATASET": "simulated", "RETRAIN_CUT_OFF": "2026-06-01T00:00Z", "RETRAIN_PERFORMANCE_DAYS": "90"}
+    for name, value in ({"JOURNAL_URL": "sqlite:///journal.db"} | told | changed).items():
+        monkeypatch.setenv(name, value) if value else monkeypatch.delenv(name, raising=False)
+    assert main(["config", "dataset=journal"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("credit-train config: journal.yaml")
+    assert said in line

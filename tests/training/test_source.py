@@ -142,7 +142,7 @@ def test_an_api_of_another_shape_is_refused(lender, api, answer, said):
 
 
 def test_a_query_is_a_source(lender):
-    database = lender.folder / "loans.db"
+    database = lender.folder / "loans #1.db"
     with sqlite3.connect(database) as connection:
         connection.execute("create table loans (id integer, income real)")
         connection.executemany("insert into loans values (?, ?)", [(1, 2.5), (2, None)])
@@ -159,6 +159,13 @@ def test_a_failed_query_is_one_line(lender):
         obtain(spec, lender.home)
     assert "no such table: nowhere" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_database_that_is_not_there_is_not_made(lender):
+    spec = lender.describe(source=f"{{kind: sql, url: 'sqlite:///{lender.folder}/absent.db', query: select 1}}")
+    with pytest.raises(SourceError, match=r"absent\.db failed: .*unable to open database file"):
+        obtain(spec, lender.home)
+    assert not list(lender.folder.glob("absent*"))
 
 
 def test_the_simulator_gives_the_same_table_twice(lender, tmp_path):

@@ -6,12 +6,14 @@ Does not read the data itself, and leaves the feature steps to whoever builds th
 from __future__ import annotations
 
 import difflib
+import os
+import re
 from collections.abc import Collection
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from omegaconf import OmegaConf
+from omegaconf import Container, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import Field as Constraint, ValidationError, field_validator, model_validator
 from yaml import YAMLError
@@ -22,6 +24,9 @@ from credit_contract.schema import FeatureSchema, Field, Frozen, Role
 from credit_training.errors import DatasetError
 from credit_training.recipe import Step
 from credit_training.source_spec import JOURNAL, JOURNAL_VERSION, JournalSource, Sha256, Source
+
+ENVIRONMENT = re.compile(r"\$\{oc\.env:(\w+)\}")
+"""How a YAML names an environment variable, one that has no default there."""
 
 
 class Column(Field):
@@ -230,7 +235,11 @@ def load_dataset(name: str, version: str = "") -> DatasetSpec:
 def _read(path: Path, given: dict[str, Any]) -> DatasetSpec:
     """A dataset from its YAML, some keys of which are given."""
     try:
-        content = OmegaConf.to_container(OmegaConf.merge(OmegaConf.load(path), given), resolve=True)
+        document = OmegaConf.merge(OmegaConf.load(path), given)
+        if unset := _unset(document):
+            them = "it" if len(unset) == 1 else "them"
+            raise DatasetError(f"{path.name} takes {', '.join(unset)} from the environment; set {them} and try again")
+        content = OmegaConf.to_container(document, resolve=True)
         assert isinstance(content, dict)
         if "like" in content:
             content = _as_recorded(load_dataset(str(content.pop("like"))), content)
@@ -240,3 +249,9 @@ def _read(path: Path, given: dict[str, Any]) -> DatasetSpec:
         raise DatasetError(f"{path.name}{f', key {key}' if key else ''}: {why}") from error
     except (OmegaConfBaseException, YAMLError, SchemaError) as error:
         raise DatasetError(f"{path.name}: {' '.join(str(error).split())}") from error
+
+
+def _unset(document: Container) -> list[str]:
+    """The environment variables that a document needs and nobody set, in its order."""
+    needed = dict.fromkeys(ENVIRONMENT.findall(str(OmegaConf.to_container(document))))
+    return [name for name in needed if name not in os.environ]

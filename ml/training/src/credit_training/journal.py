@@ -11,10 +11,11 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, make_url, text
+from sqlalchemy import Engine, make_url, text
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from credit_contract.decision import GOLDEN_CHECK
+from credit_training.database import reading_engine
 from credit_training.errors import SourceError
 from credit_training.source_spec import JournalSource
 
@@ -65,7 +66,7 @@ def _engine(address: str) -> Engine:
         url = make_url(address)
         if url.drivername in ("postgresql", "postgres"):
             url = url.set(drivername="postgresql+psycopg")
-        return create_engine(url, hide_parameters=True)
+        return reading_engine(url)
     except (ArgumentError, ImportError, NoSuchModuleError):
         # An address may hold a password and is not repeated.
         raise SourceError("JOURNAL_URL must be postgresql://user:password@host/database or sqlite:///file") from None

@@ -17,12 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import create_engine, text
+from sqlalchemy import make_url, text
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from credit_contract.digest import sha256_bytes, sha256_json
 from credit_simulator import Scenario, simulate, write_csv
 from credit_simulator.errors import ScenarioError
+from credit_training.database import reading_engine
 from credit_training.dataset import DatasetSpec
 from credit_training.download import CONVERTERS, download, member, records
 from credit_training.errors import SourceError
@@ -115,7 +116,8 @@ def _published(source: FileSource) -> bytes:
 
 def _queried(source: SqlSource) -> bytes:
     try:
-        engine = create_engine(source.url)
+        url = make_url(source.url)
+        engine = reading_engine(url)
     except (ArgumentError, ImportError, ValueError) as error:
         raise SourceError(f"key source.url is no database address: {error}") from error
     try:
@@ -123,7 +125,8 @@ def _queried(source: SqlSource) -> bytes:
             return _csv([dict(row) for row in connection.execute(text(source.query)).mappings()])
     except SQLAlchemyError as error:
         why = str(error).partition("\n")[0]
-        raise SourceError(f"query on {engine.url.render_as_string()} failed: {why}; correct source.query") from error
+        advice = "correct source.url or source.query"
+        raise SourceError(f"query on {url.render_as_string()} failed: {why}; {advice}") from error
     finally:
         engine.dispose()
 

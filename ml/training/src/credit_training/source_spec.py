@@ -76,7 +76,10 @@ class JournalSource(Frozen):
     @classmethod
     def _iso(cls, value: Any) -> Any:
         # Without hyphens too, as in the version's name.
-        return datetime.fromisoformat(value) if isinstance(value, str) else value
+        try:
+            return datetime.fromisoformat(value) if isinstance(value, str) else value
+        except ValueError:
+            raise ValueError(f"{value!r} is no time; give one as 2026-10-01T00:00Z") from None
 
     @field_validator("cut_off")
     @classmethod
