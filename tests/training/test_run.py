@@ -1,3 +1,4 @@
+import hashlib
 import json
 import os
 import shutil
@@ -44,7 +45,7 @@ def pocket_lender(folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory):
-    """A selection and a quick run through the command, and the run again elsewhere."""
+    """A selection and a quick run through the command, and the run again elsewhere, with the first as its champion."""
     folder = tmp_path_factory.mktemp("run")
     dataset = f"dataset={pocket_lender(folder)}"
     with pytest.MonkeyPatch.context() as patch:
@@ -52,14 +53,26 @@ def ran(tmp_path_factory):
         patch.setenv("CREDIT_COMMIT", "c" * 40)  # somebody may commit between the two
         patch.setenv("CREDIT_HOME", str(folder / "first"))
         codes = [main(["select", dataset, "versions=[v2]"])]
-        for name in ("first", "second"):
+        for name, more in (("first", []), ("second", [f"champion={candidate(folder / 'first')}"])):
             patch.setenv("CREDIT_HOME", str(folder / name))
-            codes.append(main(["run", dataset, *QUICK]))
+            codes.append(main(["run", dataset, *QUICK, *more]))
     return SimpleNamespace(codes=codes, first=folder / "first", second=folder / "second", dataset=dataset)
 
 
 def candidate(home: Path) -> Path:
     return home / "bundles" / "pocket" / "candidate"
+
+
+def changed(bundle: Path, copy: Path, change) -> Path:
+    """A copy of a bundle whose evaluation says something else, whole by its manifest."""
+    shutil.copytree(bundle, copy)
+    evaluation = json.loads((copy / "evaluation.json").read_text())
+    change(evaluation)
+    (copy / "evaluation.json").write_text(json.dumps(evaluation))
+    manifest = json.loads((copy / "manifest.json").read_text())
+    manifest["files"]["evaluation.json"] = hashlib.sha256((copy / "evaluation.json").read_bytes()).hexdigest()
+    (copy / "manifest.json").write_text(json.dumps(manifest))
+    return copy
 
 
 def test_two_runs_with_one_seed_give_the_same_digest(ran):
@@ -159,6 +172,39 @@ def test_gate_prints_every_gate(ran, capsys, monkeypatch):
     monkeypatch.setenv("CREDIT_HOME", str(ran.first))
     assert main(["gate", str(candidate(ran.first))]) == 0
     assert "parity" in capsys.readouterr().out
+
+
+def test_gate_ends_with_3_and_names_each_gate_that_failed(ran, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("CREDIT_HOME", str(ran.first))
+
+    def spoil(evaluation):
+        evaluation["network"]["ece"] = 0.2
+        evaluation["monotone"]["violations"] = 7
+
+    assert main(["gate", str(changed(candidate(ran.first), tmp_path / "copy", spoil))]) == 3
+    told = capsys.readouterr()
+    assert told.err == "gates failed: calibration_error, monotone\n"
+    assert "fail           monotone" in told.out
+
+
+def test_a_champion_named_by_its_bundle_is_compared_with_in_gates_and_report(ran):
+    client = MlflowClient(tracking_uri=f"sqlite:///{ran.second / 'mlflow.db'}")
+    version = client.get_model_version_by_alias("credit-pocket", "candidate")
+    assert version.tags["gate.auc_against_champion"] == version.tags["gate.log_loss_against_champion"] == "pass"
+    shown = [(home / "reports" / "pocket-run.html").read_text() for home in (ran.first, ran.second)]
+    assert ["Champion against challenger" in page for page in shown] == [False, True]
+
+
+def test_a_champion_of_another_hold_out_is_refused_before_anything_is_fitted(ran, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("CREDIT_HOME", str(ran.first))
+    stranger = changed(
+        candidate(ran.first), tmp_path / "copy", lambda found: found["dataset"].update(holdout_sha256="0" * 64)
+    )
+    for named, told in ((stranger, "was not measured on the hold-out of pocket v2"), (tmp_path, "manifest.json")):
+        assert main(["run", ran.dataset, *QUICK, f"champion={named}"]) == 1
+        said = capsys.readouterr().err
+        assert told in said.splitlines()[-1]
+        assert "fit " not in said
 
 
 def test_figures_for_the_cards_name_the_digest_and_commit_of_their_bundle(ran, tmp_path, monkeypatch):

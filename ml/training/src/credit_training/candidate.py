@@ -124,7 +124,7 @@ def _draft(
     return Draft(
         dataset=data.dataset,
         commit=origin.commit(),
-        config_sha256=sha256_json(config.model_dump(mode="json", exclude={"register_candidate"})),
+        config_sha256=sha256_json(config.model_dump(mode="json", exclude={"register_candidate", "champion"})),
         seeds={"training": config.seed},
         libraries=origin.libraries(),
         model=graph,

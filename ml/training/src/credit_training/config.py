@@ -61,6 +61,7 @@ class TrainConfig(Section):
     cross_validation: CrossValidation
     proof: Proof
     register_candidate: bool
+    champion: Path | None
     model: NetworkRecipe
     search: SearchConfig
 

@@ -10,13 +10,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from credit_contract import metrics
-from credit_contract.gates import GateResult, evaluate as judge, failed
+from credit_contract.bundle import read_bundle
+from credit_contract.gates import GateResult, evaluate as judge, failed, find
 from credit_training import origin
 from credit_training.algorithms import fitting
 from credit_training.candidate import Candidate, make_candidate, point
 from credit_training.config import Algorithm, TrainConfig
 from credit_training.contender import Contender
-from credit_training.dataset import conf_folder
+from credit_training.dataset import DatasetSpec, conf_folder
 from credit_training.errors import ConfigError
 from credit_training.evaluation import Figures, evaluate, gate_figures
 from credit_training.feature_steps import STEPS, StepSpec
@@ -59,28 +60,25 @@ def run(config: TrainConfig, progress: Progress) -> RunResult:
     """Train, compare, prove, judge; register the candidate where every gate passed.
 
     Raises:
-        ConfigError: the network is not among the algorithms.
+        ConfigError: the network is not among the algorithms, or the champion was measured on another hold-out.
+        BundleError: the champion's bundle is damaged, or none.
         TrainingError: one line about the step that failed.
     """
     if "network" not in config.algorithms:
         raise ConfigError("algorithms: the network must be among them, it becomes the candidate")
     spec = config.spec
-    contenders: list[Contender] = []
-    for version in config.versions:
-        with progress.step(f"prepare {spec.name} {version}") as say:
-            data = prepared(spec, version, home())
-            portfolio = data.portfolio(config.protected_used, config.keep_leaks)
-            say(f"{len(portfolio):,} applicants, {int(portfolio.holdout.sum()):,} held out")
-        # The network comes last, so that the last contender of all is the candidate.
-        ordered = sorted(config.algorithms, key=lambda name: name == "network")
-        contenders += [_contend(algorithm, data, portfolio, config, progress) for algorithm in ordered]
+    versions = [_prepare(spec, version, config, progress) for version in config.versions]
+    chosen = _chosen_champion(config, versions[-1][0])
+    # The network comes last, so that the last contender of all is the candidate.
+    ordered = sorted(config.algorithms, key=lambda name: name == "network")
+    contenders = [_contend(name, *version, config, progress) for version in versions for name in ordered]
     network = contenders[-1]
     mine = [one for one in contenders if one.data.version == network.data.version]
     compared: dict[str, Figures] = {one.algorithm: one.figures for one in mine}
     candidate, latency = _prove(network, compared, config, progress)
     registry = Registry(home())
     with progress.step("judge the gates") as say:
-        champion = _champion(network, registry)
+        champion = chosen or _champion(network, registry)
         figures = gate_figures(candidate.bundle.evaluation, folder_bytes(candidate.bundle.path), champion)
         gates = tuple(judge(load_gates(conf_folder() / "gates.yaml", spec.name, network.data.version), figures))
         say(f"failed: {', '.join(failed(gates))}" if failed(gates) else f"{len(gates)} passed or not applicable")
@@ -94,6 +92,27 @@ def run(config: TrainConfig, progress: Progress) -> RunResult:
     with progress.step("register the candidate") as say:
         say(_register(result, run_id, config, registry))
     return result
+
+
+def _prepare(spec: DatasetSpec, version: str, config: TrainConfig, progress: Progress) -> tuple[Prepared, Portfolio]:
+    with progress.step(f"prepare {spec.name} {version}") as say:
+        data = prepared(spec, version, home())
+        portfolio = data.portfolio(config.protected_used, config.keep_leaks)
+        say(f"{len(portfolio):,} applicants, {int(portfolio.holdout.sum()):,} held out")
+        return data, portfolio
+
+
+def _chosen_champion(config: TrainConfig, data: Prepared) -> Figures | None:
+    """The evaluation of the bundle that the configuration names as champion, before anything is fitted."""
+    if config.champion is None:
+        return None
+    evaluation = read_bundle(config.champion).evaluation
+    if find(evaluation, "dataset.holdout_sha256") != data.holdout_sha256:
+        raise ConfigError(
+            f"champion: {config.champion} was not measured on the hold-out of {data.spec.name} {data.version}; "
+            "choose a bundle that was, or leave the key out"
+        )
+    return dict(evaluation)
 
 
 def _contend(
