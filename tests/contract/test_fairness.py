@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from credit_contract.errors import MetricError
-from credit_contract.fairness import by_group
+from credit_contract.fairness import by_group, over_attributes
 
 
 def case(counts, approved):
@@ -37,6 +37,18 @@ def test_one_judged_group_has_no_ratio():
     found = by_group(*case({"a": 200, "few": 50}, {"a": 60, "few": 0}), approve_below=0.5)
     assert found["adverse_impact_ratio"] is None
     assert found["equal_opportunity_difference"] is None
+
+
+def test_the_worst_of_each_figure_may_be_of_different_attributes():
+    attributes = {
+        "sex": {"adverse_impact_ratio": 0.7, "equal_opportunity_difference": 0.1},
+        "age": {"adverse_impact_ratio": 0.9, "equal_opportunity_difference": 0.2},
+        "few": {"adverse_impact_ratio": None, "equal_opportunity_difference": None},
+    }
+    worst = over_attributes(attributes)
+    assert (worst["adverse_impact_ratio"], worst["equal_opportunity_difference"]) == (0.7, 0.2)
+    assert worst["attributes"] == attributes
+    assert over_attributes({})["adverse_impact_ratio"] is None
 
 
 def test_nobody_approved_has_no_ratio():

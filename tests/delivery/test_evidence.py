@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from credit_contract import metrics
+from credit_contract.gates import Gate
 from credit_contract.policy import Policy
 from credit_contract.schema import FeatureSchema, Field
 from credit_delivery.errors import EvidenceError
@@ -134,6 +135,16 @@ def test_approval_by_group_is_of_the_protected_attribute(models: dict[str, Serve
         members = holdout.groups["sex"] == name
         assert found[name]["count"] == members.sum()
         assert found[name]["challenger"] == pytest.approx((pd[members] < 0.3).mean(), abs=1e-6)
+
+
+def test_gates_see_the_worst_of_the_groups_as_they_are_found_on_the_hold_out(
+    models: dict[str, ServedModel], holdout: Holdout
+) -> None:
+    worst = "network.fairness.adverse_impact_ratio"
+    found = evidence(models["a"], "nothing yet", holdout, (Gate(name="worst", figure=worst, minimum=0.99, why="w"),))
+    (gate,) = found["gates"]
+    assert gate["measured"] == found["approval"]["sex"]["adverse_impact_ratio"]["challenger"]
+    assert gate["measured"] is not None
 
 
 def test_reasons_are_counted_over_the_declined(models: dict[str, ServedModel], holdout: Holdout) -> None:

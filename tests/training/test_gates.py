@@ -1,14 +1,17 @@
+import json
 from pathlib import Path
 
 import pytest
 import yaml
 
 from credit_contract.errors import GateError
+from credit_contract.fairness import over_attributes
 from credit_contract.gates import evaluate, failed
-from credit_training.dataset import conf_folder
+from credit_training.dataset import conf_folder, dataset_names, load_dataset
 from credit_training.gate_file import gate_table, load_gates
 
 SHIPPED = conf_folder() / "gates.yaml"
+ROOT = Path(__file__).parents[2]
 
 
 def good_figures():
@@ -19,7 +22,7 @@ def good_figures():
         "log_loss": 0.42,
         "calibration_slope": 1.0,
         "stability": {"score_psi": 0.01},
-        "fairness": {"attributes": {"sex": {"adverse_impact_ratio": 0.95}}},
+        "fairness": over_attributes({"sex": {"adverse_impact_ratio": 0.95, "equal_opportunity_difference": 0.02}}),
     }
     return {
         "network": network,
@@ -68,6 +71,8 @@ def test_a_good_model_without_champion_passes_the_shipped_gates():
         ("batch_invariant", False, "batch_invariance"),
         ("sizes.bundle_bytes", 1_000_001, "bundle_size"),
         ("network.fairness.attributes.sex.adverse_impact_ratio", 0.79, "adverse_impact_sex"),
+        ("network.fairness.adverse_impact_ratio", 0.79, "adverse_impact"),
+        ("network.fairness.equal_opportunity_difference", 0.21, "equal_opportunity"),
         ("champion", {"auc": 0.80, "log_loss": 0.42}, "auc_against_champion"),
     ],
 )
@@ -79,6 +84,24 @@ def test_each_shortcoming_fails_its_own_gate(path, value, gate):
         holder = holder[parent]
     holder[last] = value
     assert gate in failed(evaluate(load_gates(SHIPPED, "taiwan"), figures))
+
+
+def protected_fields():
+    specs = [load_dataset(name) for name in dataset_names()]
+    columns = [(spec.name, column) for spec in specs for version in spec.versions for column in spec.columns(version)]
+    return sorted({(dataset, column.name) for dataset, column in columns if column.role == "protected"})
+
+
+@pytest.mark.parametrize(("dataset", "field"), protected_fields())
+def test_every_protected_field_is_judged_by_a_gate_or_the_file_says_why_not(dataset, field):
+    unfair = over_attributes({field: {"adverse_impact_ratio": 0.4, "equal_opportunity_difference": 0.5}})
+    figures = good_figures()
+    figures["network"] |= {"fairness": unfair}
+    assert {"adverse_impact", "equal_opportunity"} <= set(failed(evaluate(load_gates(SHIPPED, dataset), figures)))
+    kept = json.loads((ROOT / "docs" / "figures" / f"{dataset}.json").read_text())
+    measured = kept["model"]["fairness"]["attributes"][field]
+    stated = yaml.safe_load(SHIPPED.read_text())["datasets"][dataset].get("adverse_impact", {})
+    assert measured["adverse_impact_ratio"] is not None or stated.get("why", "").startswith("not applicable")
 
 
 def test_a_figure_that_nobody_measured_fails():

@@ -6,6 +6,7 @@ Does not know which attribute it is, nor that a ratio is unlawful: it measures.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -46,6 +47,20 @@ def by_group(
         "groups": groups,
         "adverse_impact_ratio": min(rates) / max(rates) if len(rates) > 1 and max(rates) > 0 else None,
         "equal_opportunity_difference": max(good_rates) - min(good_rates) if len(good_rates) > 1 else None,
+    }
+
+
+def over_attributes(attributes: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """What `by_group` found of each attribute, and the worst over them: lowest ratio, largest difference.
+
+    The worst of a kind is None where no attribute has two judged groups.
+    """
+    ratios = [found["adverse_impact_ratio"] for found in attributes.values()]
+    differences = [found["equal_opportunity_difference"] for found in attributes.values()]
+    return {
+        "adverse_impact_ratio": min((ratio for ratio in ratios if ratio is not None), default=None),
+        "equal_opportunity_difference": max((d for d in differences if d is not None), default=None),
+        "attributes": dict(attributes),
     }
 
 

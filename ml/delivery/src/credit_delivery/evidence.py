@@ -162,7 +162,7 @@ def _figures(side: Side, target: Array, weight: Array, groups: Mapping[str, npt.
         **metrics.summary(target, pd, weight),
         "calibration_slope": slope,
         "calibration_intercept": intercept,
-        "fairness": {"attributes": attributes},
+        "fairness": fairness.over_attributes(attributes),
     }
 
 

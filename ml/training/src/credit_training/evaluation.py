@@ -152,15 +152,9 @@ def _stability(train: Portfolio, train_pd: Array, test: Portfolio, pd: Array) ->
 
 
 def _fairness(test: Portfolio, pd: Array, policy: Policy) -> Figures:
-    """By group for each protected attribute, and the worst of each ratio over the attributes."""
-    attributes = {
-        name: fairness.by_group(groups, test.target, pd, policy.approve_below, test.weight)
-        for name, groups in sorted(test.protected.items())
-    }
-    ratios = [found["adverse_impact_ratio"] for found in attributes.values()]
-    differences = [found["equal_opportunity_difference"] for found in attributes.values()]
-    return {
-        "adverse_impact_ratio": min((ratio for ratio in ratios if ratio is not None), default=None),
-        "equal_opportunity_difference": max((d for d in differences if d is not None), default=None),
-        "attributes": attributes,
-    }
+    return fairness.over_attributes(
+        {
+            name: fairness.by_group(groups, test.target, pd, policy.approve_below, test.weight)
+            for name, groups in sorted(test.protected.items())
+        }
+    )
