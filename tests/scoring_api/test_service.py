@@ -11,6 +11,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import httpx
@@ -192,6 +193,25 @@ def test_on_sighup_the_named_bundle_is_served_without_a_failed_request(bundle: B
             assert client.get("/ready").status_code == 200
     finally:
         process.kill()
+
+
+def test_a_sighup_during_a_reload_is_not_lost(bundle: Bundle, tmp_path: Path) -> None:
+    file = tmp_path / "settings.yaml"
+    file.write_text(f"bundle: {bundle.path}\ntag: toy-0\n")
+    process, client = start(None, "--settings", str(file))
+    told = None
+    try:
+        with client:
+            for tag in range(1, 21):
+                file.write_text(f"bundle: {bundle.path}\ntag: toy-{tag}\n")
+                process.send_signal(signal.SIGHUP)
+                client.post("/v1/score", json=GOOD)  # a signal that is pending swallows the next
+            deadline = time.monotonic() + 20
+            while told != "toy-20" and time.monotonic() < deadline:
+                told = client.post("/v1/score", json=GOOD).json()["model_tag"]
+    finally:
+        process.kill()
+    assert told == "toy-20"
 
 
 def test_no_value_of_an_applicant_is_logged(bundle: Bundle) -> None:

@@ -36,6 +36,7 @@ class GracefulServer(uvicorn.Server):
         self._service = service
         self._again = again
         self._reloading: asyncio.Task[None] | None = None
+        self._told_again = False
         self._drain_s = settings.drain_s
         self._spool_patience_s = settings.journal.patience_s
         self._stop_at = math.inf
@@ -59,8 +60,15 @@ class GracefulServer(uvicorn.Server):
         await super().startup(sockets)
 
     def _reload(self) -> None:
+        self._told_again = True
         if self._reloading is None or self._reloading.done():
-            self._reloading = asyncio.create_task(asyncio.to_thread(self._load_again))
+            self._reloading = asyncio.create_task(self._reload_as_told())
+
+    async def _reload_as_told(self) -> None:
+        """Once more for signals that came meanwhile: the settings may have changed after they were read."""
+        while self._told_again:
+            self._told_again = False
+            await asyncio.to_thread(self._load_again)
 
     def _load_again(self) -> None:
         try:
