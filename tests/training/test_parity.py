@@ -13,7 +13,7 @@ from credit_training.latency import latency_table
 from credit_training.monotonicity import monotone_violations
 from credit_training.network_recipe import NetworkRecipe
 from credit_training.parity import agreement, batch_invariant, graph_pd, open_graph, outliers, parity
-from credit_training.proof import Witnesses, quantisation_table
+from credit_training.proof import Witnesses, proved, quantisation_table
 from credit_training.quantise import WAYS, quantised
 from credit_training.scorer import load_scorer
 
@@ -143,9 +143,8 @@ def test_int8_graphs_are_judged_by_the_gates_of_the_graph_that_ships(saved, scor
     gates = load_gates(conf_folder() / "gates.yaml", "borrowers")
     asked = {"auc_against_boosting", "monotone", "parity", "batch_invariance", "bundle_size"}
     rivals = {name: {"auc": 0.5, "log_loss": 0.7} for name in ("boosting", "logistic")}
-    full, dynamic, static = quantisation_table(
-        graph, int8, witnesses, rivals, [gate for gate in gates if gate.name in asked]
-    )
+    judges = [gate for gate in gates if gate.name in asked]
+    full, dynamic, static = quantisation_table(graph, proved(graph, witnesses), int8, witnesses, rivals, judges)
     assert (full.way, dynamic.way, static.way) == ("fp32", "dynamic", "static")
     assert (full.max_abs_delta, full.flipped, full.failed_gates) == (0.0, 0, ())
     assert full.bytes == len(graph)

@@ -120,7 +120,8 @@ def _draft(
     said = network.predict(strangers)
     witnesses = Witnesses(portfolio, policy, strangers, said, config.proof.monotone_pairs, config.seed)
     gates = load_gates(conf_folder() / "gates.yaml", data.spec.name, data.version)
-    tried = quantisation_table(graph, int8, witnesses, compared, gates) if int8 else ()
+    proof = proved(graph, witnesses)
+    tried = quantisation_table(graph, proof, int8, witnesses, compared, gates) if int8 else ()
     return Draft(
         dataset=data.dataset,
         commit=origin.commit(),
@@ -135,7 +136,7 @@ def _draft(
         evaluation=rounded(
             {
                 **compared,
-                **proved(graph, witnesses),
+                **proof,
                 "quantisation": {row.way: row.model_dump(exclude={"way"}) for row in tried},
                 "dataset": data.dataset.model_dump(),
             }

@@ -71,6 +71,7 @@ def proved(graph: bytes, witnesses: Witnesses) -> Figures:
 
 def quantisation_table(
     plain: bytes,
+    proof: Figures,
     int8: Mapping[Way, bytes],
     witnesses: Witnesses,
     compared: Mapping[str, Figures],
@@ -78,16 +79,20 @@ def quantisation_table(
 ) -> tuple[Quantised, ...]:
     """The FP32 graph, then its INT8 ones, each as if it were shipped: measured, proved and judged by all gates.
 
-    `compared` has the figures of every algorithm. A bundle's size is not known yet, so its graph's is judged instead.
+    `proof` is the FP32 graph's, as `proved` gave it. `compared` has the figures of every algorithm. A bundle's size is
+    not known yet, so its graph's is judged instead.
     """
-    graphs: list[tuple[Literal["fp32", "dynamic", "static"], bytes]] = [("fp32", plain), *int8.items()]
+    graphs: list[tuple[Literal["fp32", "dynamic", "static"], bytes, Figures]] = [
+        ("fp32", plain, proof),
+        *((way, graph, proved(graph, witnesses)) for way, graph in int8.items()),
+    ]
     development, test, policy = witnesses.portfolio.development(), witnesses.portfolio.test(), witnesses.policy
     reference = graph_pd(plain, test.encoded)
     rows = []
-    for way, graph in graphs:
-        pd, proof = graph_pd(graph, test.encoded), proved(graph, witnesses)
+    for way, graph, shown in graphs:
+        pd = graph_pd(graph, test.encoded)
         network = evaluate(test, pd, policy, development, graph_pd(graph, development.encoded))
-        figures = gate_figures({**compared, **proof, "network": network}, len(graph))
+        figures = gate_figures({**compared, **shown, "network": network}, len(graph))
         rows.append(
             Quantised(
                 way=way,
@@ -95,7 +100,7 @@ def quantisation_table(
                 max_abs_delta=float(np.abs(pd - reference).max()),
                 flipped=int((policy.decisions(pd) != policy.decisions(reference)).sum()),
                 rows=len(test),
-                batch_invariant=proof["batch_invariant"],
+                batch_invariant=shown["batch_invariant"],
                 auc=network["auc"],
                 log_loss=network["log_loss"],
                 failed_gates=tuple(failed(judge(gates, figures))),
