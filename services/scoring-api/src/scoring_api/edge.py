@@ -131,12 +131,10 @@ class Edge:
         if unread is not None:
             raise unread
         ask.explain = query != b"" and _wants_explanation(query)
-        key = headers.get(KEY)
-        if key is None:
-            return Reply(200, [JSON], await self.service.score(body, ask))
-        if not 0 < len(key) <= MAX_KEY:
-            raise InvalidRequestError(f"Idempotency-Key: must have 1 to {MAX_KEY} characters")
-        ask.key = key.decode("latin-1")
+        if (key := headers.get(KEY)) is not None:
+            if not 0 < len(key) <= MAX_KEY:
+                raise InvalidRequestError(f"Idempotency-Key: must have 1 to {MAX_KEY} characters")
+            ask.key = key.decode("latin-1")
         answer, again = await self.service.score_once(body, ask)
         return Reply(200, [JSON, REPLAYED] if again else [JSON], answer)
 

@@ -113,11 +113,6 @@ class ScoringService:
         """Where decisions are kept."""
         return self._journal
 
-    async def score(self, body: bytes, ask: Ask) -> bytes:
-        """A JSON body's answer as JSON."""
-        serving = self.serving
-        return (await self.answer(serving, self._read(serving, body, ask), ask)).json()
-
     async def score_once(self, body: bytes, ask: Ask) -> Told:
         """A JSON body's answer as JSON, once for the question's key."""
 
