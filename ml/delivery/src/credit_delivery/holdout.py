@@ -76,6 +76,11 @@ def source(root: Path, given: Path | None = None) -> Rebuild:
     return lambda dataset: rebuild(dataset, root) if given is None else read(given, dataset)
 
 
+def learned_from_journal(dataset: DatasetVersion) -> bool:
+    """Whether a version is of a journal, which it takes to rebuild it."""
+    return dataset.version.startswith("journal-")
+
+
 def rebuild(dataset: DatasetVersion, root: Path, environment: Mapping[str, str] | None = None) -> Holdout:
     """The hold-out of a dataset version, by `credit-train holdout` in the checkout at `root`.
 
@@ -116,8 +121,7 @@ def read(path: Path, dataset: DatasetVersion) -> Holdout:
         raise EvidenceError(
             f"hold-out of {found.name} {found.version} has sha256 {found.holdout_sha256[:12]}, the release was made "
             f"for {dataset.name} {dataset.version} with {dataset.holdout_sha256[:12]}: source, recipe or split changed"
-            + ", or the journal has forgotten applicants since; retrain"
-            * found.version.startswith("journal-")
+            + (", or the journal has forgotten applicants since; retrain" if learned_from_journal(found) else "")
         )
     numbers, categories, groups = (_of_kind(content, kind) for kind in ("number", "category", "group"))
     return Holdout(dataset, numbers, categories, groups, target, weight)

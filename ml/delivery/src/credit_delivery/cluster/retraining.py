@@ -19,9 +19,6 @@ from credit_delivery.holdout import Holdout, Rebuild
 ENVIRONMENT: Name = "staging"
 """Where people try what production then gets: its journal is the one that is learned from here."""
 
-JOURNAL = "journal-"
-"""How versions begin that were learned from a journal."""
-
 
 def download(dataset: str, folder: Path) -> Path:
     """The candidate that the job registered, in `folder`.
@@ -38,7 +35,7 @@ def source(root: Path) -> Rebuild:
     """`holdout.rebuild` in the checkout at `root`, with the cluster's journal for versions that need one."""
 
     def rebuild(dataset: DatasetVersion) -> Holdout:
-        if not dataset.version.startswith(JOURNAL):
+        if not holdout.learned_from_journal(dataset):
             return holdout.rebuild(dataset, root)
         with forwarded(ENVIRONMENT, "postgres", 5432) as port:
             return holdout.rebuild(dataset, root, {"JOURNAL_URL": _journal(port)})
