@@ -195,6 +195,16 @@ def test_a_champion_named_by_its_bundle_is_compared_with_in_gates_and_report(ran
     assert ["Champion against challenger" in page for page in shown] == [False, True]
 
 
+def test_gate_compares_with_a_champion_that_is_named_by_its_bundle(ran, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("CREDIT_HOME", str(ran.first))
+    better = changed(candidate(ran.first), tmp_path / "better", lambda found: found["network"].update(auc=0.99))
+    for champion, code, told in ((candidate(ran.first), 0, ""), (better, 3, "gates failed: auc_against_champion\n")):
+        assert main(["gate", str(candidate(ran.first)), "--champion", str(champion)]) == code
+        shown = capsys.readouterr()
+        assert shown.err == told
+        assert "not applicable auc_against_champion" not in shown.out
+
+
 def test_a_champion_of_another_hold_out_is_refused_before_anything_is_fitted(ran, tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("CREDIT_HOME", str(ran.first))
     stranger = changed(
@@ -205,6 +215,8 @@ def test_a_champion_of_another_hold_out_is_refused_before_anything_is_fitted(ran
         said = capsys.readouterr().err
         assert told in said.splitlines()[-1]
         assert "fit " not in said
+        assert main(["gate", str(candidate(ran.first)), "--champion", str(named)]) == 1
+        assert told in capsys.readouterr().err
 
 
 def test_figures_for_the_cards_name_the_digest_and_commit_of_their_bundle(ran, tmp_path, monkeypatch):

@@ -85,6 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("--rows", type=_count, default=5000, help="synthetic applicants to compare on (default 5000)")
     gate = add("gate", _gate, "print the gates of a bundle; exit 3 and name each one that failed", configured=False)
     gate.add_argument("bundle", type=Path, help="a bundle directory")
+    gate.add_argument("--champion", type=Path, metavar="BUNDLE", help="compare with it, not with the registry's")
     holdout = add("holdout", _holdout, "rebuild a dataset version's hold-out from source into an .npz file")
     holdout.add_argument("--out", type=Path, required=True, help="the file to write; it holds rows, keep it here")
     cards = add("cards", _cards, "refresh the figures between the markers of the cards", configured=False)
@@ -236,7 +237,7 @@ def _gate(arguments: argparse.Namespace) -> int:
     from credit_training.gate_file import gate_table
     from credit_training.verification import judge_bundle
 
-    results = judge_bundle(arguments.bundle)
+    results = judge_bundle(arguments.bundle, arguments.champion)
     print(gate_table(results))
     return _judged(failed(results))
 

@@ -9,12 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from credit_contract import metrics
-from credit_contract.bundle import read_bundle
-from credit_contract.gates import GateResult, evaluate as judge, failed, find
+from credit_contract.gates import GateResult, evaluate as judge, failed
 from credit_training import origin
 from credit_training.algorithms import fitting
 from credit_training.candidate import Candidate, make_candidate, point
+from credit_training.champion import champion_of, champion_of_decisions
 from credit_training.config import Algorithm, TrainConfig
 from credit_training.contender import Contender
 from credit_training.dataset import DatasetSpec, conf_folder
@@ -32,7 +31,6 @@ from credit_training.progress import Progress
 from credit_training.registry import BUNDLE, Registry, TrackedRun
 from credit_training.report import draw_contender, write_report
 from credit_training.selection import selection_file
-from credit_training.typed import DECIDED_PD, HOLDOUT, TARGET, WEIGHT
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +66,8 @@ def run(config: TrainConfig, progress: Progress) -> RunResult:
         raise ConfigError("algorithms: the network must be among them, it becomes the candidate")
     spec = config.spec
     versions = [_prepare(spec, version, config, progress) for version in config.versions]
-    chosen = _chosen_champion(config, versions[-1][0])
+    # Before anything is fitted: a wrong name shall not cost a training.
+    chosen = champion_of(config.champion, versions[-1][0].dataset) if config.champion else None
     # The network comes last, so that the last contender of all is the candidate.
     ordered = sorted(config.algorithms, key=lambda name: name == "network")
     contenders = [_contend(name, *version, config, progress) for version in versions for name in ordered]
@@ -78,7 +77,7 @@ def run(config: TrainConfig, progress: Progress) -> RunResult:
     candidate, latency = _prove(network, compared, config, progress)
     registry = Registry(home())
     with progress.step("judge the gates") as say:
-        champion = chosen or _champion(network, registry)
+        champion = chosen or champion_of_decisions(network.data) or registry.champion(spec.name)
         figures = gate_figures(candidate.bundle.evaluation, folder_bytes(candidate.bundle.path), champion)
         gates = tuple(judge(load_gates(conf_folder() / "gates.yaml", spec.name, network.data.version), figures))
         say(f"failed: {', '.join(failed(gates))}" if failed(gates) else f"{len(gates)} passed or not applicable")
@@ -100,19 +99,6 @@ def _prepare(spec: DatasetSpec, version: str, config: TrainConfig, progress: Pro
         portfolio = data.portfolio(config.protected_used, config.keep_leaks)
         say(f"{len(portfolio):,} applicants, {int(portfolio.holdout.sum()):,} held out")
         return data, portfolio
-
-
-def _chosen_champion(config: TrainConfig, data: Prepared) -> Figures | None:
-    """The evaluation of the bundle that the configuration names as champion, before anything is fitted."""
-    if config.champion is None:
-        return None
-    evaluation = read_bundle(config.champion).evaluation
-    if find(evaluation, "dataset.holdout_sha256") != data.holdout_sha256:
-        raise ConfigError(
-            f"champion: {config.champion} was not measured on the hold-out of {data.spec.name} {data.version}; "
-            "choose a bundle that was, or leave the key out"
-        )
-    return dict(evaluation)
 
 
 def _contend(
@@ -147,16 +133,6 @@ def _prove(
         latency = latency_table(fitted.module, graphs, people, calls) if calls else ()
         say(", ".join(f"{row.runtime} {row.p50_us:.0f} µs" for row in latency if row.batch == 1) or "left out")
     return candidate, latency
-
-
-def _champion(network: Contender, registry: Registry) -> Figures | None:
-    """The champion's evaluation: on this hold-out, where its applicants say by which PD they were decided."""
-    frame = network.data.frame
-    if DECIDED_PD not in frame:
-        return registry.champion(network.data.spec.name)
-    held = frame[frame[HOLDOUT]]
-    figures = metrics.summary(held[TARGET].to_numpy(), held[DECIDED_PD].to_numpy(), held[WEIGHT].to_numpy())
-    return {"network": figures, "dataset": network.dataset.model_dump()}
 
 
 def _record(result: RunResult, config: TrainConfig, registry: Registry) -> str:

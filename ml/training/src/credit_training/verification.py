@@ -11,6 +11,7 @@ from credit_contract.applicant import encode
 from credit_contract.bundle import Bundle, read_bundle
 from credit_contract.gates import GateResult, evaluate as judge
 from credit_contract.golden import synthesise
+from credit_training.champion import champion_of
 from credit_training.dataset import conf_folder
 from credit_training.evaluation import gate_figures
 from credit_training.files import folder_bytes, home
@@ -34,14 +35,16 @@ def verify(bundle: Path, state: Path, rows: int) -> Parity:
     return parity(load_scorer(state, opened.schema), opened.model, encode(opened.schema, people))
 
 
-def judge_bundle(bundle: Path) -> list[GateResult]:
-    """The gates of the bundle's dataset on its evaluation, against the champion in the registry if there is one.
+def judge_bundle(bundle: Path, champion: Path | None = None) -> list[GateResult]:
+    """The gates of the bundle's dataset on its evaluation, against `champion`, a bundle, or the registry's if any.
 
     Raises:
-        BundleError: the bundle is damaged.
+        BundleError: one of the bundles is damaged.
+        ConfigError: the champion was measured on another hold-out.
         GateError: the gate file is wrong.
     """
     opened: Bundle = read_bundle(bundle)
     dataset = opened.manifest.dataset
-    figures = gate_figures(opened.evaluation, folder_bytes(bundle), Registry(home()).champion(dataset.name))
+    measured = champion_of(champion, dataset) if champion else Registry(home()).champion(dataset.name)
+    figures = gate_figures(opened.evaluation, folder_bytes(bundle), measured)
     return judge(load_gates(conf_folder() / "gates.yaml", dataset.name, dataset.version), figures)
