@@ -95,6 +95,33 @@ def test_requests_at_once_share_one_chain_without_gaps(using, url, entry):
     assert (head.sequence, head.hash) == (600, rows[-1].hash)
 
 
+def test_who_gives_up_while_others_are_recorded_holds_nobody_up(using, url, entry):
+    async def work(journal):
+        for number in range(5):
+            first = [journal.record([entry(f"a{number}{one}")], None) for one in range(8)]
+            gone = [journal.record([entry()], None) for _ in range(4)]
+            for future in (first[0], *gone):
+                future.cancel()
+            await asyncio.gather(*first[1:])
+            await journal.record([entry(f"b{number}")], None)
+        return [await journal.find(f"a{number}{one}") is not None for number in range(5) for one in range(1, 8)]
+
+    assert all(using(work, url))
+
+
+def test_what_waits_for_others_when_the_journal_closes_is_kept(using, url, entry):
+    waiting = []
+
+    async def work(journal):
+        await asyncio.gather(*(journal.record([entry()], None) for _ in range(8)))
+        waiting.extend(journal.record([entry(f"late{number}")], None) for number in range(3))
+
+    using(work, url)
+    assert [future.exception() for future in waiting] == [None] * 3
+    found = using(lambda journal: asyncio.gather(*(journal.find(f"late{number}") for number in range(3))), url)
+    assert all(one is not None for one in found)
+
+
 @pytest.mark.parametrize("bad", [{"values": {"income": object()}}, {"pd": math.nan}])
 def test_one_request_that_cannot_be_recorded_takes_no_other_down(using, url, entry, bad):
     async def work(journal):

@@ -20,6 +20,7 @@ from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from credit_contract.decision import ChainHead
 from scoring_api.errors import InternalError, JournalUnavailableError
+from scoring_api.journal.gathering import Gathering
 from scoring_api.journal.heads import Checkpoints
 from scoring_api.journal.jobs import Job, Slot, conflict, refuse, settle
 from scoring_api.journal.rows import Rows, sealed
@@ -30,27 +31,23 @@ from scoring_api.logs import log
 MOST_AT_ONCE = 512
 DRAINED_AT_ONCE = 2_048
 RETRY_S = 1.0
-GATHERED_AT_ONCE = 64
-GATHERED_FOR_S = 0.001
 AWAY = "the journal's database is away"
 
 
 class Writer:
-    """Started and stopped from the event loop that it answers to; `fault`, `busy_since` and sizes may be read there."""
+    """Made, started and stopped in the event loop it answers to; `fault`, `busy_since` and sizes may be read there."""
 
     def __init__(
         self, store: Store, volume: Path | None, spool_limit_bytes: int, loop: asyncio.AbstractEventLoop
     ) -> None:
         self._store = store
-        self._loop = loop
         self._process = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{socket.gethostname()}-{secrets.token_hex(4)}"
         self._chains = 0
         self._head = self._new_chain()
         self._checkpoints = Checkpoints(volume)
         self._retry_at = 0.0
-        self._gathered: list[Job] = []
-        self._gathered_since = 0.0
         self._jobs: queue.SimpleQueue[list[Job] | None] = queue.SimpleQueue()
+        self._gathering = Gathering(self._jobs.put, loop)
         self._thread: threading.Thread | None = None
         self.spool = Spool(volume, self._process, spool_limit_bytes) if volume is not None else None
         self.fault: str | None = AWAY
@@ -58,32 +55,18 @@ class Writer:
 
     def start(self) -> asyncio.Future[None]:
         """Begin; the future is done after the first try to reach the database."""
-        opened = Job((), None, self._loop.create_future())
+        opened = Job((), None, asyncio.get_running_loop().create_future())
         self._thread = threading.Thread(target=self._run, args=(opened,), name="journal", daemon=True)
         self._thread.start()
         return opened.future
 
     def submit(self, job: Job) -> None:
         """Make a job's decisions durable, then set its future."""
-        if not self._gathered:
-            self._gathered_since = self._loop.time()
-            self._loop.call_soon(self._gather, 0)
-        self._gathered.append(job)
-
-    def _gather(self, before: int) -> None:
-        """Hand over once the loop found nothing more to read: a commit of one costs nearly what one of many does."""
-        count = len(self._gathered)
-        waited_s = self._loop.time() - self._gathered_since
-        if before < count < GATHERED_AT_ONCE and waited_s < GATHERED_FOR_S:
-            self._loop.call_soon(self._gather, count)
-        else:
-            self.hand_over()
+        self._gathering.add(job)
 
     def hand_over(self) -> None:
-        """Give the thread what was gathered."""
-        if self._gathered:
-            self._jobs.put(self._gathered)
-            self._gathered = []
+        """Let no job wait for others."""
+        self._gathering.hand_over()
 
     def stop(self) -> None:
         """Finish what was handed over, drain what can be drained, end. Blocks."""
