@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from stacks import statements
 
+from credit_infra import ec2_rights
 from credit_infra.constants import APPS
 from credit_infra.recording import Recorded, Recording
 
@@ -130,3 +132,46 @@ def test_what_load_balancers_are_made_of_is_tagged_as_it_is_made(cloud: Recordin
     makes = {action.removeprefix("elasticloadbalancing:") for one in held.values() for action in one["Action"]}
     tagged = held["TagNew"]["Condition"]["StringEquals"]["elasticloadbalancing:CreateAction"]
     assert {action for action in makes if action.startswith("Create")} == set(tagged)
+
+
+EC2 = ("aws:ec2/", "aws:vpc/")
+SERVICE_OF = {"amp": "aps", "vpc": "ec2"}
+"""Where IAM's word for a service is not Pulumi's."""
+
+
+def test_ci_has_the_services_that_the_program_makes_something_of_and_no_other(
+    recordings: Mapping[str, Recording],
+) -> None:
+    types = {entry.type for stack in CI_ROLES for entry in recordings[stack].resources if entry.type.startswith("aws:")}
+    made = {"logs" if "/logGroup:" in kind else kind.split(":")[1].split("/")[0] for kind in types}
+    for stack in CI_ROLES:
+        held = rights(recordings[stack], "infra-up")
+        whole = {action.removesuffix(":*") for action in held["Services"]["Action"]}
+        assert whole == {SERVICE_OF.get(service, service) for service in made} - {"ec2", "iam"}
+
+
+def test_ci_changes_of_ec2_what_the_program_makes_and_nothing_else(recordings: Mapping[str, Recording]) -> None:
+    made = {entry.type for stack in CI_ROLES for entry in recordings[stack].resources if entry.type.startswith(EC2)}
+    assert set(ec2_rights.BY_TYPE) == made
+    for stack in CI_ROLES:
+        held = rights(recordings[stack], "infra-up")
+        network = held["Network"]
+        assert [action for action in network["Action"] if "*" in action] == ["ec2:Describe*"]
+        assert network["Condition"]["StringEquals"]["aws:RequestedRegion"]
+        launching = [sid for sid, one in held.items() if "ec2:RunInstances" in one["Action"]]
+        assert launching == ["TryTemplates"]
+        (template,) = held["TryTemplates"]["Condition"]["ArnLike"].values()
+        assert template.endswith(":launch-template/*")
+        granted = {action for one in held.values() for action in one["Action"] if action.startswith("ec2:")}
+        assert not granted & {"ec2:CreateVpcPeeringConnection", "ec2:ModifySnapshotAttribute", "ec2:ImportKeyPair"}
+
+
+def test_ci_makes_what_holds_data_and_looks_into_none_of_it(cloud: Recording) -> None:
+    denied = rights(cloud, "infra-up")["NotContent"]
+    assert denied["Effect"] == "Deny"
+    assert {"s3:GetObject*", "s3:DeleteObject*", "secretsmanager:GetSecretValue"} <= set(denied["Action"])
+    objects, *_ = denied["Resource"]
+    buckets = [entry.inputs["bucket"] for entry in cloud.of("aws:s3/bucket:Bucket")]
+    assert [name for name in buckets if not fnmatch.fnmatchcase(f"arn:aws:s3:::{name}/a", objects)] == []
+    (state,) = rights(cloud, "infra-up")["State"]["Resource"]
+    assert not fnmatch.fnmatchcase(state.replace("*", "a"), objects)

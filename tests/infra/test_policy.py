@@ -45,6 +45,12 @@ BROKEN = [
     ("database", "aws:rds/instance:Instance", DATABASE | {"storageEncrypted": False}, "storageEncrypted is False"),
     ("forced-tls", "aws:rds/parameterGroup:ParameterGroup", {"parameters": []}, "rds.force_ssl is not 1"),
     ("registry", "aws:ecr/repository:Repository", {"imageTagMutability": "MUTABLE"}, "imageTagMutability is 'MUTABLE'"),
+    (
+        "registry",
+        "aws:ecr/repository:Repository",
+        {"imageTagMutabilityExclusionFilters": [{"filter": "*"}]},
+        "can be moved",
+    ),
     ("cluster", "aws:eks/cluster:Cluster", CLUSTER | {"encryptionConfig": None}, "Secrets are not encrypted"),
     ("cluster", "aws:eks/cluster:Cluster", CLUSTER | {"accessConfig": {}}, "authenticationMode is not API"),
     (

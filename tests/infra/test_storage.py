@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import json
 from typing import Any
 
@@ -82,15 +83,27 @@ def test_images_keep_their_tag_and_are_scanned(cloud: Recording) -> None:
     repositories = {entry.inputs["name"]: entry.inputs for entry in cloud.of("aws:ecr/repository:Repository")}
     assert set(repositories) == set(IMAGES)
     for inputs in repositories.values():
-        assert inputs["imageTagMutability"] == "IMMUTABLE"
+        assert inputs["imageTagMutability"] == "IMMUTABLE_WITH_EXCLUSION"
         assert inputs["imageScanningConfiguration"] == {"scanOnPush": True}
+
+
+@pytest.mark.parametrize(
+    ("tag", "moves"),
+    [(f"sha256-{'a' * 64}.sig", True), (f"sha256-{'a' * 64}.att", True), ("a" * 40, False), ("taiwan-7", False)],
+)
+def test_only_a_signatures_tag_moves(cloud: Recording, tag: str, moves: bool) -> None:
+    for entry in cloud.of("aws:ecr/repository:Repository"):
+        filters = entry.inputs["imageTagMutabilityExclusionFilters"]
+        assert {one["filterType"] for one in filters} == {"WILDCARD"}
+        assert any(fnmatch.fnmatchcase(tag, one["filter"]) for one in filters) == moves
 
 
 def test_old_images_leave_late_enough_for_a_rollback(cloud: Recording) -> None:
     for entry in cloud.of("aws:ecr/lifecyclePolicy:LifecyclePolicy"):
         untagged, newest = (rule["selection"] for rule in json.loads(entry.inputs["policy"])["rules"])
         assert untagged["tagStatus"] == "untagged"
-        assert newest["countNumber"] >= 50
+        # Each with its signatures' tag and its attestations'.
+        assert newest["countNumber"] >= 3 * 50
 
 
 def test_images_travel_from_staging_to_production_only(recordings: dict[str, Recording]) -> None:

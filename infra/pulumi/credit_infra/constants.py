@@ -11,6 +11,9 @@ APPS: Final = ("scoring-api", "drift-monitor", "tracking")
 """Application = chart = Kubernetes service account."""
 
 IMAGES: Final = ("scoring-api", "drift-monitor", "credit-model", "credit-training", "tracking")
+SIGNATURE_TAGS: Final = "sha256-*"
+"""Where cosign keeps what is said about an image; each further word about it moves the tag."""
+
 SECRETS: Final = ("scoring-api-journal", "scoring-api-keys", "drift-monitor-journal", "tracking-database")
 """Kubernetes Secrets that External Secrets fills in every environment's namespace."""
 

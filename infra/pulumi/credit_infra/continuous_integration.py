@@ -13,6 +13,7 @@ import pulumi_aws as aws
 from pulumi import Output, ResourceOptions
 from pydantic import Field
 
+from credit_infra import ec2_rights
 from credit_infra.model import StackPart
 from credit_infra.permissions import Statement, document
 from credit_infra.place import Place
@@ -20,13 +21,10 @@ from credit_infra.place import Place
 ISSUER = "token.actions.githubusercontent.com"
 SERVICES = (
     "aps",
-    "autoscaling",
     "budgets",
     "cloudwatch",
-    "ec2",
     "ecr",
     "eks",
-    "elasticloadbalancing",
     "grafana",
     "kms",
     "logs",
@@ -35,7 +33,19 @@ SERVICES = (
     "secretsmanager",
     "sns",
 )
-"""What the program makes, apart from IAM."""
+"""Whose parts the program makes, apart from EC2's and IAM's."""
+
+CONTENT = (
+    "ecr:BatchDeleteImage",
+    "ecr:PutImage",
+    "s3:BypassGovernanceRetention",
+    "s3:DeleteObject*",
+    "s3:GetObject*",
+    "s3:PutObject*",
+    "secretsmanager:GetSecretValue",
+    "secretsmanager:PutSecretValue",
+)
+"""What is in buckets, registries and secrets; Pulumi makes those and never looks into them."""
 
 
 class ContinuousIntegrationConfig(StackPart):
@@ -136,6 +146,7 @@ class ContinuousIntegration(pulumi.ComponentResource):
         boundary = f"{account}:policy/{self._place.name('boundary')}"
         bounded = {"StringEquals": {"iam:PermissionsBoundary": boundary}}
         here = {"StringEquals": {"aws:RequestedRegion": [self._place.region, "us-east-1"]}}
+        template = self._place.arn("ec2", "launch-template/*")
         fixed = [
             boundary,
             *(f"{account}:role/{self._place.name(job)}" for job in ("build", "infra-preview", "infra-up")),
@@ -146,10 +157,20 @@ class ContinuousIntegration(pulumi.ComponentResource):
         return [
             *self._state(config, "s3:GetObject", "s3:PutObject", "s3:DeleteObject"),
             Statement("Services", [f"{service}:*" for service in SERVICES], ["*"], here),
+            Statement("Network", ec2_rights.actions(), ["*"], here),
+            # EKS tries the template in the name of whoever asks for nodes.
+            Statement("TryTemplates", ["ec2:RunInstances"], ["*"], {"ArnLike": {"ec2:LaunchTemplate": template}}),
             Statement("ReadRoles", ["iam:Get*", "iam:List*"], [*ours, f"{account}:oidc-provider/{ISSUER}"]),
             Statement("WriteRoles", write_role, ours[:1], bounded),
             Statement("KeepRoles", [*keep_role, "iam:UpdateAssumeRolePolicy"], ours[:1]),
             Statement("PassRoles", ["iam:PassRole"], ours[:1]),
             # A job that could widen its own role would have every right.
             Statement("NotOwnRoles", change, fixed, effect="Deny"),
+            # Applicants and passwords are nobody's business who makes networks.
+            Statement("NotContent", CONTENT, self._holding(), effect="Deny"),
         ]
+
+    def _holding(self) -> list[str]:
+        """The stack's buckets, registries and secrets, by the names that they get; the state's bucket is none."""
+        buckets = f"arn:aws:s3:::{self._place.name('*')}-{self._place.account}/*"
+        return [buckets, self._place.arn("ecr", "repository/*"), self._place.arn("secretsmanager", "secret:*")]

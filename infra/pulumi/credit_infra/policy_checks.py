@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from credit_infra.constants import ANYWHERE, HTTPS_PORT
+from credit_infra.constants import ANYWHERE, HTTPS_PORT, SIGNATURE_TAGS
 from credit_infra.place import REQUIRED_TAGS
 
 METRICS = "aws:amp/workspace:Workspace"
@@ -95,9 +95,12 @@ def forced_tls(resource: Resource) -> Iterator[str]:
 
 
 def registry(resource: Resource) -> Iterator[str]:
-    """Images are immutable, scanned and encrypted."""
-    wanted = {"imageTagMutability": "IMMUTABLE", "imageScanningConfiguration": {"scanOnPush": True}}
+    """Images are immutable, scanned and encrypted; only words about them, which are signed, may be added."""
+    wanted = {"imageTagMutability": "IMMUTABLE_WITH_EXCLUSION", "imageScanningConfiguration": {"scanOnPush": True}}
     yield from differences(resource.properties, wanted)
+    free = [entry.get("filter") for entry in resource.properties.get("imageTagMutabilityExclusionFilters") or ()]
+    if free != [SIGNATURE_TAGS]:
+        yield f"tags {free} can be moved: {SIGNATURE_TAGS} alone may, where cosign keeps signatures"
     if not any(entry.get("kmsKey") for entry in resource.properties.get("encryptionConfigurations") or ()):
         yield "kmsKey is missing: give one of Encryption's keys"
 

@@ -10,12 +10,14 @@ import pulumi_aws as aws
 from pulumi import Output, ResourceOptions
 from pydantic import Field, model_validator
 
-from credit_infra.constants import IMAGES
+from credit_infra.constants import IMAGES, SIGNATURE_TAGS
 from credit_infra.model import StackPart
 from credit_infra.permissions import Statement, document
 from credit_infra.place import Place
 
 ACCOUNT = r"^\d{12}$"
+TAGS_PER_IMAGE = 3
+"""Its own, its signatures', its attestations': ECR counts each as an image."""
 
 
 class RegistriesConfig(StackPart):
@@ -34,7 +36,7 @@ class RegistriesConfig(StackPart):
 
 
 class Registries(pulumi.ComponentResource):
-    """ECR repositories with immutable tags, scanned on push."""
+    """ECR repositories with immutable tags of images, scanned on push."""
 
     urls: dict[str, Output[str]]
     """Repository URL by image."""
@@ -81,14 +83,15 @@ class Registries(pulumi.ComponentResource):
         repository = aws.ecr.Repository(
             image,
             name=image,
-            image_tag_mutability="IMMUTABLE",
+            image_tag_mutability="IMMUTABLE_WITH_EXCLUSION",
+            image_tag_mutability_exclusion_filters=[{"filter": SIGNATURE_TAGS, "filter_type": "WILDCARD"}],
             image_scanning_configuration={"scan_on_push": True},
             encryption_configurations=[{"encryption_type": "KMS", "kms_key": key_arn}],
             tags=place.tags("registries", image),
             opts=ResourceOptions(parent=self, protect=True, retain_on_delete=True),
         )
         untagged = {"tagStatus": "untagged", "countType": "sinceImagePushed", "countUnit": "days", "countNumber": 14}
-        newest = {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": keep}
+        newest = {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": keep * TAGS_PER_IMAGE}
         rules = [
             {"rulePriority": priority, "selection": selection, "action": {"type": "expire"}}
             for priority, selection in enumerate((untagged, newest), start=1)
