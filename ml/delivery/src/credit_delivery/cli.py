@@ -6,11 +6,11 @@ import argparse
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from credit_contract.errors import ContractError
 from credit_delivery import commands
@@ -69,6 +69,9 @@ def _add_load(load: argparse.ArgumentParser) -> None:
     load.add_argument("--url", help="of the service, such as http://127.0.0.1:8000")
     load.add_argument("--bundle", type=Path, help="the bundle that answers, for fields and baseline")
     load.add_argument(
+        "--holdout", type=Path, help="of that bundle, by `credit-train holdout`: whole people; without, field by field"
+    )
+    load.add_argument(
         "--kind", nargs="*", choices=ENVIRONMENTS, help="instead of the two: environments of the cluster; default both"
     )
     load.add_argument("--rate", type=float, default=10.0, help="requests per second (10)")
@@ -105,14 +108,25 @@ def _loads(chosen: argparse.Namespace) -> dict[str, Load]:
 
         how = (chosen.rate, chosen.seconds, chosen.shift, chosen.seed, chosen.applicants)
         return {f"{name}: ": traffic(name, *how) for name in chosen.kind or ENVIRONMENTS}
-    from credit_contract.bundle import read_bundle
-    from credit_delivery.crowd import crowd, requests
+    from credit_delivery.crowd import requests
     from credit_delivery.load import Load
 
     if chosen.url is None or chosen.bundle is None:
         raise LoadError("say where to with --url and --bundle, or --kind")
-    bodies = requests(crowd(read_bundle(chosen.bundle), chosen.shift, chosen.seed), chosen.applicants)
+    bodies = requests(_applicants(chosen), chosen.applicants)
     return {"": Load(chosen.url, bodies, chosen.rate, chosen.seconds, os.environ.get(API_KEY, ""))}
+
+
+def _applicants(chosen: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    from credit_contract.bundle import read_bundle
+    from credit_delivery.crowd import crowd, whole
+    from credit_delivery.holdout import read
+    from scoring_api.model import load
+
+    if chosen.holdout is None:
+        return crowd(read_bundle(chosen.bundle), chosen.shift, chosen.seed)
+    model = load(chosen.bundle, "asked")
+    return whole(model, read(chosen.holdout, model.bundle.manifest.dataset), chosen.shift, chosen.seed)
 
 
 def _tell(loads: dict[str, Load]) -> None:

@@ -1,6 +1,5 @@
-"""Crowds: made-up applicants without end, for load and drift. Never a row of anybody's data.
-
-Either the simulated portfolio, or draws from the aggregates in a bundle's baseline. Sends nothing.
+"""Crowds: applicants without end, for load and drift: the simulated portfolio's, whole people of a hold-out, or draws
+from the aggregates in a bundle's baseline. Sends nothing, and does not know where a hold-out comes from.
 """
 
 from __future__ import annotations
@@ -13,15 +12,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from credit_contract.applicant import encode
 from credit_contract.baseline import Baseline
 from credit_contract.bundle import Bundle
 from credit_contract.schema import FeatureSchema, Field
+from credit_delivery.holdout import Holdout
 from credit_simulator import Event, Scenario, stream
+from scoring_api.model import ServedModel
 
 MONTHS = 1200
 PER_MONTH = 1000
 AT_ONCE = 500
 SIMULATED = "simulated"
+SEASON = 0.2
+"""How far the year tilts whole people: weights exp(±0.2 · rank of their PD), the riskiest come in January, the safest
+in July. As much as the simulator's seasons; in no month what a monitor calls drift (PSI of the PD 0.003, limit 0.1).
+"""
 
 
 def crowd(bundle: Bundle, shift: float, seed: int) -> Iterator[dict[str, Any]]:
@@ -35,6 +41,29 @@ def crowd(bundle: Bundle, shift: float, seed: int) -> Iterator[dict[str, Any]]:
     if bundle.schema.dataset == SIMULATED:
         return simulated(shift, seed)
     return drawn(bundle.schema, bundle.baseline, shift, seed)
+
+
+def whole(model: ServedModel, known: Holdout, shift: float, seed: int) -> Iterator[dict[str, Any]]:
+    """Applicants drawn from a hold-out as they are, a thousand a month, with a season; see `SEASON`.
+
+    A shift weights them by exp(shift · rank of their PD), rank 1 for the highest.
+
+    Raises:
+        EvidenceError: the model does not take everybody in it.
+    """
+    people = known.people(model.bundle.schema)
+    pds = model.pd(encode(model.bundle.schema, people))
+    rank = np.argsort(np.argsort(pds)) / len(people)
+    return _through_the_years(people, rank, shift, np.random.default_rng(seed))
+
+
+def _through_the_years(
+    people: list[dict[str, Any]], rank: npt.NDArray[np.float64], shift: float, rng: np.random.Generator
+) -> Iterator[dict[str, Any]]:
+    for month in itertools.count():
+        weights = np.exp((shift + SEASON * math.cos(math.tau * month / 12)) * rank)
+        for row in rng.choice(len(people), PER_MONTH, p=weights / weights.sum()):
+            yield people[row]
 
 
 def requests(applicants: Iterator[dict[str, Any]], at_once: int) -> Iterator[Any]:

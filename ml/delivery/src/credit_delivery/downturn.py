@@ -13,7 +13,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,14 +22,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from credit_contract.applicant import decode, encode
+from credit_contract.applicant import encode
 from credit_contract.bundle import Bundle
 from credit_contract.decision import ChainHead, DecisionRecord, Provenance
 from credit_contract.errors import ContractError
 from credit_contract.policy import DECISIONS
 from credit_contract.schema import FeatureSchema
 from credit_delivery import holdout
-from credit_delivery.errors import DeliveryError, EvidenceError
+from credit_delivery.errors import DeliveryError
 from credit_simulator import Event, Scenario, simulate
 from scoring_api.journal import Entry, tables
 from scoring_api.journal.engine import open_engine
@@ -70,13 +70,7 @@ def of_holdout(bundle: Bundle, rebuild: holdout.Rebuild, applicants: Sequence[in
         DeliveryError: the hold-out cannot be rebuilt, or the bundle does not take everybody in it.
     """
     known = rebuild(bundle.manifest.dataset)
-    encoded, taken = known.encode(bundle.schema)
-    if not taken.all():
-        raise EvidenceError(f"the bundle does not take {int((~taken).sum()):,} applicants of its own hold-out")
-    people = decode(bundle.schema, encoded)
-    for name, values in _protected(bundle.schema, known):
-        for person, value in zip(people, values, strict=True):
-            person[name] = value
+    people = known.people(bundle.schema)
     rng, bad = np.random.default_rng(seed), known.target == 1
     normal, downturn = (np.where(bad, weight, 1.0) for weight in (1.0, worse))
     rows = np.concatenate(
@@ -149,16 +143,6 @@ def judge(bundle: Bundle, folder: Path) -> int:
 def _moments(applicants: Sequence[int]) -> list[datetime]:
     spans = zip(MONTHS, MONTHS[1:], applicants, strict=False)
     return [start + (end - start) * place / come for start, end, come in spans for place in range(come)]
-
-
-def _protected(schema: FeatureSchema, known: holdout.Holdout) -> Iterator[tuple[str, list[Any]]]:
-    """Protected fields by name, each with a value by person; missing is None."""
-    for field in schema.unscored_fields:
-        if field.role == "protected" and field.kind == "category":
-            named = {str(category): category for category in field.categories}
-            yield field.name, [named.get(text) for text in known.categories[field.name].tolist()]
-        elif field.role == "protected":
-            yield field.name, [None if value != value else value for value in known.numbers[field.name].tolist()]
 
 
 def _told(schema: FeatureSchema, person: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import shutil
 import sys
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from credit_contract.applicant import Encoded
+from credit_contract.applicant import Encoded, decode
 from credit_contract.bundle import DatasetVersion
 from credit_contract.schema import MISSING_CODE, FeatureSchema, Field
 from credit_delivery.errors import EvidenceError, ToolsMissingError
@@ -64,6 +64,30 @@ class Holdout:
             categories[:, column] = codes
             taken &= known
         return Encoded(numbers, categories), taken
+
+    def people(self, schema: FeatureSchema) -> list[dict[str, Any]]:
+        """The applicants as a client would send them, with the protected attributes that are known.
+
+        Raises:
+            EvidenceError: the schema does not take all of them.
+        """
+        encoded, taken = self.encode(schema)
+        if not taken.all():
+            raise EvidenceError(f"the bundle does not take {int((~taken).sum()):,} applicants of its own hold-out")
+        people = decode(schema, encoded)
+        for name, values in self._protected(schema):
+            for person, value in zip(people, values, strict=True):
+                person[name] = value
+        return people
+
+    def _protected(self, schema: FeatureSchema) -> Iterator[tuple[str, list[Any]]]:
+        """Protected fields by name, each with a value by person; missing is None."""
+        for field in schema.unscored_fields:
+            if field.role == "protected" and field.kind == "category":
+                named = {str(category): category for category in field.categories}
+                yield field.name, [named.get(text) for text in self.categories[field.name].tolist()]
+            elif field.role == "protected":
+                yield field.name, [None if value != value else value for value in self.numbers[field.name].tolist()]
 
     def _column(self, columns: dict[str, npt.NDArray[Any]], field: Field) -> npt.NDArray[Any]:
         if field.name not in columns:

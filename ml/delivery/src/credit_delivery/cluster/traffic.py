@@ -1,19 +1,32 @@
-"""Applicants for the cluster's environments: each environment gets those whom its model knows, under a client's key."""
+"""Applicants for the cluster's environments: each environment gets those whom its model knows, under a client's key.
+
+Whole people where the data of the model's portfolio is to be had. Does not know what is answered.
+"""
 
 from __future__ import annotations
 
 import base64
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
 
-from credit_contract.bundle import read_bundle
 from credit_delivery import bundles, record
-from credit_delivery.cluster import checkout
+from credit_delivery.cluster import checkout, retraining
 from credit_delivery.cluster.kubectl import items
-from credit_delivery.crowd import crowd, requests
+from credit_delivery.crowd import SIMULATED, crowd, requests, whole
 from credit_delivery.environments import Name, model_file, read_model
+from credit_delivery.errors import DeliveryError
+from credit_delivery.holdout import Rebuild
 from credit_delivery.load import Load
+from scoring_api.model import ServedModel
 
 ADDRESSES: dict[Name, str] = {"staging": "http://127.0.0.1:8081", "production": "http://127.0.0.1:8082"}
 """Where kind.yaml and environments/kind.yaml put the Services."""
+
+_rebuild = cache(retraining.source(Path()))
+"""Both environments mostly ask for the same hold-out."""
 
 
 def traffic(
@@ -33,10 +46,21 @@ def traffic(
     repository = checkout.current()
     path = model_file(environment)
     release = record.read(repository, read_model(repository.text(path), path).tag)
-    bundles.released(repository.root, release)
-    bundle = read_bundle(bundles.kept(repository.root, release.tag))
-    bodies = requests(crowd(bundle, shift, seed), at_once)
+    model = bundles.released(repository.root, release)
+    bodies = requests(applicants(model, _rebuild, shift, seed), at_once)
     return Load(ADDRESSES[environment], bodies, rate, seconds, client_key(environment))
+
+
+def applicants(model: ServedModel, rebuild: Rebuild, shift: float, seed: int) -> Iterator[dict[str, Any]]:
+    """Whom a model is for: simulated people, or those of its hold-out; drawn field by field, with a word of it, where
+    the hold-out cannot be rebuilt.
+    """
+    if model.bundle.schema.dataset != SIMULATED:
+        try:
+            return whole(model, rebuild(model.bundle.manifest.dataset), shift, seed)
+        except DeliveryError as error:
+            print(f"{model.tag}: no whole people, each field is drawn by itself: {error}", file=sys.stderr)
+    return crowd(model.bundle, shift, seed)
 
 
 def client_key(environment: Name) -> str:
