@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -21,6 +22,10 @@ def recording(serve: Serve, tmp_path_factory: pytest.TempPathFactory) -> httpx.C
 
 def decided(client: httpx.Client) -> str:
     return str(client.post("/v1/score", json=BAD).json()["results"][0]["id"])
+
+
+def today() -> str:
+    return f"{datetime.now(UTC):%Y-%m-%d}"
 
 
 def test_a_decision_is_recorded_as_it_was_answered(recording: httpx.Client, bundle: Bundle) -> None:
@@ -83,7 +88,7 @@ def test_tensors_under_a_key_are_refused_rather_than_decided_twice(recording: ht
 
 def test_an_outcome_is_told_once(recording: httpx.Client) -> None:
     decision_id = decided(recording)
-    paid = {"decision_id": decision_id, "outcome": "paid", "date": "2026-01-31"}
+    paid = {"decision_id": decision_id, "outcome": "paid", "date": today()}
     for _ in range(2):
         assert recording.post("/outcomes", json=paid).json() == {"recorded": 1, "unknown_decisions": []}
     contradiction = recording.post("/outcomes", json={**paid, "outcome": "defaulted"})
@@ -93,9 +98,9 @@ def test_an_outcome_is_told_once(recording: httpx.Client) -> None:
 
 def test_outcomes_come_as_lists_and_files_too(recording: httpx.Client) -> None:
     ids = [decided(recording) for _ in range(2)]
-    listed = [{"decision_id": i, "outcome": "defaulted", "date": "2026-02-01"} for i in (ids[0], "nobody")]
+    listed = [{"decision_id": i, "outcome": "defaulted", "date": today()} for i in (ids[0], "nobody")]
     assert recording.post("/outcomes", json=listed).json() == {"recorded": 1, "unknown_decisions": ["nobody"]}
-    file = f"decision_id,outcome,date\n{ids[1]},paid,2026-03-01\n".encode()
+    file = f"decision_id,outcome,date\n{ids[1]},paid,{today()}\n".encode()
     assert recording.post("/outcomes", files={"file": ("outcomes.csv", file)}).json()["recorded"] == 1
 
 
@@ -125,6 +130,16 @@ def test_each_field_of_an_outcome_that_is_wrong_has_its_path(recording: httpx.Cl
     found = [("/when", "unknown_field"), ("/outcome", "category"), ("/date", "missing")]
     assert [(fault["path"], fault["code"]) for fault in single["problems"]] == found
     assert [(fault["path"], fault["code"]) for fault in listed["problems"]] == [(f"/0{p}", c) for p, c in found]
+
+
+def test_an_outcome_from_before_its_decision_is_refused(recording: httpx.Client) -> None:
+    decision_id = decided(recording)
+    paid, early = ({"decision_id": decision_id, "outcome": "paid", "date": day} for day in (today(), "2020-01-01"))
+    for body, path in ((early, "/date"), ([{**paid, "decision_id": "nobody"}, early], "/1/date")):
+        refused = recording.post("/outcomes", json=body)
+        assert (refused.status_code, refused.json()["code"]) == (422, "invalid_outcome")
+        assert [(fault["path"], fault["code"]) for fault in refused.json()["problems"]] == [(path, "range")]
+    assert recording.get(f"/decisions/{decision_id}").json()["outcome"] is None
 
 
 def test_an_unknown_decision_is_not_found(recording: httpx.Client) -> None:

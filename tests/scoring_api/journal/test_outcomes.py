@@ -46,6 +46,18 @@ def test_a_contradiction_is_refused_and_nothing_of_the_file_is_recorded(using, u
     assert using(work, url) == [{"outcome": "paid", "happened_on": "2026-06-01"}, None, None]
 
 
+def test_every_early_outcome_of_a_file_is_named_and_nothing_is_recorded(using, url, entry):
+    days = ["2026-06-01"] * 600 + ["2026-01-29", "2026-01-30"]
+
+    async def work(journal):
+        await journal.record([entry(f"d{number}", time="2026-01-31T02:00:00.000001Z") for number in range(602)], None)
+        with pytest.raises(InvalidOutcomeError) as refused:
+            await journal.add_outcomes([Outcome(f"d{n}", False, day) for n, day in enumerate(days)])
+        return [(p.row, p.field, p.code) for p in refused.value.problems], (await journal.find("d0"))["outcome"]
+
+    assert using(work, url) == ([(600, "date", "range")], None)
+
+
 def test_a_file_of_thousands_is_taken_whole(using, url, entry):
     async def work(journal):
         await journal.record([entry(f"d{number}") for number in range(1_500)], None)

@@ -36,7 +36,8 @@ OUTCOMES = {"oneOf": [OUTCOME, {"type": "array", "minItems": 1, "items": OUTCOME
     "/outcomes",
     summary="Tell what became of decisions",
     description="One outcome, a list, or a CSV file with the columns decision_id, outcome and date. Repeating an "
-    "outcome changes nothing; contradicting one records nothing and is refused.",
+    "outcome changes nothing. One that contradicts what is recorded, or is dated before its decision, is refused, and "
+    "nothing of its file is recorded.",
     dependencies=[Depends(requires("outcomes"))],
     openapi_extra={"requestBody": openapi.body_of(OUTCOMES)},
     responses=openapi.problems(400, 401, 403, 409, 413, 415, 422, 503),
@@ -48,7 +49,7 @@ async def outcomes(request: Request, service: Service) -> dict[str, Any]:
     if not rows or not all(isinstance(row, dict) for row in rows):
         raise InvalidRequestError("send one outcome, or a list of them with at least one")
     told = parse_outcomes(rows, datetime.now(UTC).date(), listed=listed)
-    unknown = await service.journal.add_outcomes(told)
+    unknown = await service.journal.add_outcomes(told, listed=listed)
     return {"recorded": len(told) - len(unknown), "unknown_decisions": unknown}
 
 

@@ -85,10 +85,11 @@ class Journal(Protocol):
             JournalUnavailableError: the database is away.
         """
 
-    async def add_outcomes(self, outcomes: Sequence[Outcome]) -> Sequence[str]:
+    async def add_outcomes(self, outcomes: Sequence[Outcome], *, listed: bool = True) -> Sequence[str]:
         """Record outcomes once; the same outcome again changes nothing. Gives the ids that are no decisions.
 
         Raises:
+            InvalidOutcomeError: one is dated before its decision; then none is recorded.
             ConflictError: a different outcome is recorded already, or asked for twice; then none is recorded.
             JournalUnavailableError: they are not durable.
         """

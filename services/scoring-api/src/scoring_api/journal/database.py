@@ -93,9 +93,9 @@ class DatabaseJournal:
             return waiting
         return found or await asyncio.to_thread(self._waiting, decision_id)
 
-    async def add_outcomes(self, outcomes: Sequence[Outcome]) -> Sequence[str]:
+    async def add_outcomes(self, outcomes: Sequence[Outcome], *, listed: bool = True) -> Sequence[str]:
         """Record outcomes once, all or none."""
-        return await self._ask(lambda connection: record_outcomes(connection, outcomes))
+        return await self._ask(lambda connection: record_outcomes(connection, outcomes, listed=listed))
 
     async def add_shadow(self, scores: Sequence[ShadowScore]) -> None:
         """Record what a challenger would have decided, all or none."""

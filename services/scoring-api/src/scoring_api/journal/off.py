@@ -50,9 +50,9 @@ class NoJournal:
         del decision_id
         return None
 
-    async def add_outcomes(self, outcomes: Sequence[Outcome]) -> Sequence[str]:
+    async def add_outcomes(self, outcomes: Sequence[Outcome], *, listed: bool = True) -> Sequence[str]:
         """Outcomes have nowhere to go."""
-        del outcomes
+        del outcomes, listed
         raise InvalidRequestError("no journal is configured here, so no outcome can be recorded")
 
     async def add_shadow(self, scores: Sequence[ShadowScore]) -> None:

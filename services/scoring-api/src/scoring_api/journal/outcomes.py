@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime
-from typing import Any
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, select
 
@@ -21,17 +21,27 @@ EXPECTED = {
     "outcome": "paid or defaulted",
     "date": "a date such as 2026-01-31, not in the future",
 }
+NOT_EARLY = "a date from the day of the decision on"
+# A decision's time is in UTC, an outcome's day where it happened.
+WEST = timedelta(days=1)
 
 
-def record_outcomes(connection: Connection, told: Sequence[Outcome]) -> list[str]:
+def record_outcomes(connection: Connection, told: Sequence[Outcome], *, listed: bool = True) -> list[str]:
     """Record outcomes in the connection's transaction; the ids that are no decisions come back and are not recorded.
 
-    Raises:
-        ConflictError: another outcome is known for a decision, or told beside it; the transaction is to be rolled back.
+    Raises, and then the transaction is to be rolled back:
+        InvalidOutcomeError: with each outcome (from 0) that is dated before its decision.
+        ConflictError: another outcome is known for a decision, or told beside it.
     """
     unknown: list[str] = []
+    early: list[int] = []
     for start in range(0, len(told), CHUNK):
-        unknown += _record(connection, told[start : start + CHUNK])
+        found = _record(connection, told[start : start + CHUNK])
+        unknown += found.unknown
+        early += [start + place for place in found.early]
+    if early:
+        problems = [Problem(number, "date", "range", NOT_EARLY) for number in early[:MAX_PROBLEMS]]
+        raise InvalidOutcomeError(problems, listed=listed)
     return unknown
 
 
@@ -80,23 +90,32 @@ def _day(text: str) -> date:
     return date.fromisoformat(text)
 
 
-def _record(connection: Connection, told: Sequence[Outcome]) -> list[str]:
+class _Recorded(NamedTuple):
+    unknown: list[str]
+    early: list[int]
+
+
+def _record(connection: Connection, told: Sequence[Outcome]) -> _Recorded:
     ids = {outcome.decision_id for outcome in told}
-    exist = set(connection.scalars(select(decisions.c.id).where(decisions.c.id.in_(ids))))
+    asked = select(decisions.c.id, decisions.c.decided_at).where(decisions.c.id.in_(ids))
+    decided = {row.id: date.fromisoformat(row.decided_at[:10]) for row in connection.execute(asked)}
     known = {
         row.decision_id: row for row in connection.execute(select(outcomes).where(outcomes.c.decision_id.in_(ids)))
     }
     said = {name: (row.outcome, row.happened_on) for name, row in known.items()}
-    unknown, fresh = [], []
-    for outcome in told:
-        fate = ("defaulted" if outcome.defaulted else "paid", date.fromisoformat(outcome.date))
-        if outcome.decision_id not in exist:
-            unknown.append(outcome.decision_id)
-        elif outcome.decision_id not in said:
-            said[outcome.decision_id] = fate
-            fresh.append((outcome.decision_id, fate))
-        elif said[outcome.decision_id] != fate:
-            raise ConflictError(f"decision {outcome.decision_id} has another outcome already; nothing was recorded")
+    found, fresh = _Recorded([], []), []
+    for place, outcome in enumerate(told):
+        name, fate = outcome.decision_id, ("defaulted" if outcome.defaulted else "paid", _day(outcome.date))
+        if name not in decided:
+            found.unknown.append(name)
+        elif name in said:
+            if said[name] != fate:
+                raise ConflictError(f"decision {name} has another outcome already; nothing was recorded")
+        elif fate[1] < decided[name] - WEST:
+            found.early.append(place)
+        else:
+            said[name] = fate
+            fresh.append((name, fate))
     if fresh:
         now = written(datetime.now(UTC))
         rows = [
@@ -104,4 +123,4 @@ def _record(connection: Connection, told: Sequence[Outcome]) -> list[str]:
             for name, (fate, day) in fresh
         ]
         connection.execute(outcomes.insert(), rows)
-    return unknown
+    return found
