@@ -62,6 +62,10 @@ def test_a_service_that_wants_keys_does_not_start_without(tmp_path: Path) -> Non
         create_app(Settings(), environment={})
     with pytest.raises(SettingsError, match="No such file"):
         create_app(Settings(keys_file=tmp_path / "absent"), environment={})
+    for content, words in ((b"# nobody yet\n", "holds no key"), (b"\xff", "is not UTF-8")):
+        (tmp_path / "keys").write_bytes(content)
+        with pytest.raises(SettingsError, match=words):
+            create_app(Settings(keys_file=tmp_path / "keys"), environment={})
 
 
 @pytest.mark.parametrize(

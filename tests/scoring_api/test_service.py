@@ -18,11 +18,17 @@ import httpx
 import pytest
 
 from credit_contract.bundle import Bundle
+from scoring_api.access import new_key
 
 from .conftest import Serve
 from .toy import BAD, GOOD, POLICY, make_bundle
 
 COMMAND = [str(Path(sys.executable).with_name("scoring-api"))]
+
+TENSORS = [
+    {"name": "numbers", "datatype": "FP32", "shape": [1, 3], "data": [6, 12.5, 1.4]},
+    {"name": "categories", "datatype": "INT64", "shape": [1, 2], "data": [1, 2]},
+]
 
 
 def sample(client: httpx.Client, line: str) -> float:
@@ -77,6 +83,22 @@ def test_requests_decisions_and_scores_are_counted(client: httpx.Client, bundle:
     assert {line: sample(client, line) - before[line] for line in lines} == lines
     assert sample(client, "ready") == 1
     assert sample(client, f'bundle_info{{dataset="toy",{label},policy="2026-01",tag="toy-1",version="v1"}}') == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "media_type"),
+    [
+        ("/predict", json.dumps(BAD), "application/json"),
+        ("/predict", f"{','.join(BAD)}\n{','.join(map(str, BAD.values()))}\n", "text/csv"),
+        ("/api/prediction?cus_id=7", json.dumps(BAD), "application/json"),
+        ("/v2/models/toy/infer", json.dumps({"inputs": TENSORS}), "application/json"),
+    ],
+)
+def test_each_stage_is_measured_on_every_route(client: httpx.Client, path: str, content: str, media_type: str) -> None:
+    lines = [f'stage_seconds_count{{stage="{stage}"}}' for stage in ("parse", "model", "reasons")]
+    before = [sample(client, line) for line in lines]
+    assert client.post(path, content=content, headers={"content-type": media_type}).status_code == 200
+    assert [sample(client, line) for line in lines] == [count + 1 for count in before]
 
 
 @pytest.mark.parametrize(("path", "status"), [("/ready", 200), ("/", 200), ("/nowhere", 404), ("/predict", 405)])
@@ -191,6 +213,29 @@ def test_on_sighup_the_named_bundle_is_served_without_a_failed_request(bundle: B
             reload(stricter.path, "toy-7", "bundle loaded")
             assert client.get("/model").json()["challenger_digest"] is None
             assert client.get("/ready").status_code == 200
+    finally:
+        process.kill()
+
+
+def test_on_sighup_a_key_is_revoked_or_added_and_a_crooked_file_changes_nothing(bundle: Bundle, tmp_path: Path) -> None:
+    file = tmp_path / "keys"
+    (old, old_line), (new, new_line) = new_key("old", "score"), new_key("new", "score")
+    file.write_text(old_line)
+    process, client = start(bundle.path, "auth=keys", f"keys_file={file}", "limits.requests_per_minute=60000")
+
+    def statuses_after(content: str, said: str) -> list[int]:
+        file.write_text(content)
+        process.send_signal(signal.SIGHUP)
+        while said not in next(iter(process.stderr or ())):
+            assert client.get("/health").status_code == 200
+        return [client.post("/v1/score", json=GOOD, headers={"X-API-Key": key}).status_code for key in (old, new)]
+
+    try:
+        with client:
+            assert statuses_after(f"{old_line}\n{new_line}", "keys read") == [200, 200]
+            assert statuses_after(new_line, "keys read") == [401, 200]
+            for crooked in ("old:score:1234", f"{old_line}\n{old_line}", "# nobody\n"):
+                assert statuses_after(crooked, "keys refused") == [401, 200]
     finally:
         process.kill()
 

@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from scoring_api import openapi, problem
-from scoring_api.access import Access, parse_keys
+from scoring_api.access import Access, read_callers
 from scoring_api.edge import Edge
 from scoring_api.errors import (
     InternalError,
@@ -27,7 +27,6 @@ from scoring_api.errors import (
     MethodNotAllowedError,
     NotFoundError,
     ServiceError,
-    SettingsError,
 )
 from scoring_api.handlers import decisions, health, inference, model, outcomes, pages, predict, prediction, preview
 from scoring_api.journal import Journal
@@ -42,8 +41,6 @@ from scoring_api.settings import Settings
 if TYPE_CHECKING:
     from scoring_api.telemetry import Traces
 
-KEYS = "SCORING_API_KEYS"
-
 
 def create_app(settings: Settings, environment: Mapping[str, str] = os.environ) -> Edge:
     """The whole service, its bundle not yet loaded: that is the lifespan's first act.
@@ -57,7 +54,7 @@ def create_app(settings: Settings, environment: Mapping[str, str] = os.environ) 
     metrics.ready.set_function(lambda: float(service.fault() is None))
     metrics.journal_lag.set_function(journal.lag_s)
     metrics.journal_spool.set_function(journal.spool_bytes)
-    access = _access(settings, environment)
+    access = Access(read_callers(settings, environment), settings.limits.requests_per_minute)
     traces = _traces(settings)
 
     @asynccontextmanager
@@ -106,21 +103,6 @@ def _traces(settings: Settings) -> Traces | None:
     from scoring_api.telemetry import Traces
 
     return Traces(settings.traces_endpoint)
-
-
-def _access(settings: Settings, environment: Mapping[str, str]) -> Access:
-    rate = settings.limits.requests_per_minute
-    if settings.auth == "none":
-        return Access(None, rate)
-    if text := environment.get(KEYS):
-        return Access(parse_keys(text.replace(",", "\n").splitlines(), KEYS), rate)
-    if settings.keys_file is None:
-        raise SettingsError(f"auth is `keys`: set {KEYS} or keys_file, or auth=none for a demonstration")
-    try:
-        lines = settings.keys_file.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise SettingsError(f"keys_file {settings.keys_file}: {error.strerror}") from None
-    return Access(parse_keys(lines, str(settings.keys_file)), rate)
 
 
 async def _problem(request: Request, error: Exception) -> Response:

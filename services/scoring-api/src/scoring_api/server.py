@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import os
 import signal
 import socket
 import threading
@@ -13,11 +14,13 @@ from types import FrameType
 
 import uvicorn
 
+from scoring_api import access
+from scoring_api.access import Access
 from scoring_api.app import create_app
 from scoring_api.connection import Connection
+from scoring_api.edge import Edge
 from scoring_api.errors import SettingsError
 from scoring_api.logs import log
-from scoring_api.service import ScoringService
 from scoring_api.settings import Settings
 
 
@@ -26,14 +29,15 @@ class GracefulServer(uvicorn.Server):
     then finishing; exits 0.
 
     On SIGHUP: reads `bundle`, `tag` and `shadow` of the settings again and serves what they name, without a failed
-    request; a bundle or a challenger that is refused changes nothing.
+    request, and the API keys of `keys_file`. Bundle with challenger, or keys, that are refused leave the old ones.
     """
 
     def __init__(
-        self, config: uvicorn.Config, service: ScoringService, settings: Settings, again: Callable[[], Settings]
+        self, config: uvicorn.Config, edge: Edge, known: Access, settings: Settings, again: Callable[[], Settings]
     ) -> None:
         super().__init__(config)
-        self._service = service
+        self._service = edge.service
+        self._access = known
         self._again = again
         self._reloading: asyncio.Task[None] | None = None
         self._told_again = False
@@ -76,7 +80,18 @@ class GracefulServer(uvicorn.Server):
         except SettingsError as error:
             log.error("settings refused", extra={"fields": {"reason": str(error)}})
             return
+        self._know_again(settings)
         self._service.load(settings.bundle, settings.tag, settings.shadow.bundle)
+
+    def _know_again(self, settings: Settings) -> None:
+        try:
+            callers = access.read_callers(settings, os.environ)
+        except SettingsError as error:
+            log.error("keys refused", extra={"fields": {"reason": str(error)}})
+            return
+        if callers is not None:
+            self._access.know(callers)
+            log.info("keys read", extra={"fields": {"keys": len(callers)}})
 
     async def on_tick(self, counter: int) -> bool:
         """Ten times a second: see who is too slow and whether it is time to stop, then what uvicorn does."""
@@ -111,4 +126,4 @@ def make_server(again: Callable[[], Settings]) -> GracefulServer:
         proxy_headers=False,
         timeout_graceful_shutdown=settings.stop_timeout_s,
     )
-    return GracefulServer(config, edge.service, settings, again)
+    return GracefulServer(config, edge, edge.app.state.access, settings, again)
