@@ -118,7 +118,7 @@ class ScoringService:
 
         async def read() -> Read:
             serving = self.serving
-            return serving, self._read(serving, body, ask)
+            return serving, self.parsed(ask, lambda: serving.reader.read(body))
 
         return await self.once(ask, body, read, Answer.json)
 
@@ -129,10 +129,10 @@ class ScoringService:
 
         async def rows() -> Read:
             serving, limit = self.serving, self._settings.limits.max_file_applicants
-            schema = serving.model.bundle.schema
-            return serving, await asyncio.to_thread(
-                lambda: serving.reader.judge_rows(read(schema, limit), "list", limit)
-            )
+            schema, start = serving.model.bundle.schema, perf_counter()
+            batch = await asyncio.to_thread(lambda: serving.reader.judge_rows(read(schema, limit), "list", limit))
+            self.took([ask], "parse", start, perf_counter())
+            return serving, batch
 
         async with self._files:
             return await self.once(ask, content, rows, tell)
@@ -187,9 +187,10 @@ class ScoringService:
         if serving.challenger is not None:
             self._shadow.offer(serving.challenger, answer)
 
-    def _read(self, serving: Serving, body: bytes, ask: Ask) -> Batch:
+    def parsed(self, ask: Ask, read: Callable[[], Batch]) -> Batch:
+        """What `read` makes of a question's body, measured."""
         start = perf_counter()
-        batch = serving.reader.read(body)
+        batch = read()
         self.took([ask], "parse", start, perf_counter())
         return batch
 

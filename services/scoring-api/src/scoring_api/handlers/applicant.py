@@ -10,8 +10,8 @@ from scoring_api.media import JSON, media_type
 from scoring_api.serving import Serving
 
 
-async def one_applicant(request: Request, serving: Serving) -> Batch:
-    """A batch of one.
+def one_applicant(request: Request, body: bytes, serving: Serving) -> Batch:
+    """A batch of one from a request and its body.
 
     Raises:
         UnsupportedMediaTypeError: not JSON.
@@ -19,7 +19,7 @@ async def one_applicant(request: Request, serving: Serving) -> Batch:
     """
     if media_type(request.headers.get("content-type", "")) != JSON:
         raise UnsupportedMediaTypeError(f"send {JSON}")
-    batch = serving.reader.read(await request.body())
+    batch = serving.reader.read(body)
     if batch.form != "one":
         raise InvalidRequestError("send one applicant; lists go to /v1/score")
     return batch

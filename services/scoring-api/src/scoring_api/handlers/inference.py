@@ -7,6 +7,7 @@ dataset's, its version the model digest or the tag.
 from __future__ import annotations
 
 import re
+from time import perf_counter
 from typing import Any
 
 import msgspec
@@ -109,9 +110,11 @@ async def infer(
     # Triton's own client names no type.
     if media_type(request.headers.get("content-type", JSON)) not in (JSON, TENSORS):
         raise UnsupportedMediaTypeError(f"send {JSON} or {TENSORS}")
-    wanted, arrays = tensors.decode(await request.body(), _header_length(request))
-    bundle = serving.model.bundle
+    body, header_length, bundle = await request.body(), _header_length(request), serving.model.bundle
+    start = perf_counter()
+    wanted, arrays = tensors.decode(body, header_length)
     batch = read_arrays(bundle.schema, arrays, service.max_applicants)
+    service.took([question], "parse", start, perf_counter())
     answer = await service.answer(serving, batch, question)
     columns = answer.columns()
     columns["reasons"] = [msgspec.json.encode(why).decode() for why in columns["reasons"]]

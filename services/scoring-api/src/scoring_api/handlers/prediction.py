@@ -31,13 +31,13 @@ CustomerId = Annotated[
 )
 async def prediction(request: Request, service: Service, question: QuestionOnce, cus_id: CustomerId) -> Response:
     question.reference = cus_id
+    body = await request.body()
 
     async def read() -> Read:
         serving = service.serving
-        return serving, await one_applicant(request, serving)
+        return serving, service.parsed(question, lambda: one_applicant(request, body, serving))
 
     def tell(answer: Answer) -> bytes:
         return msgspec.json.encode({"cus_id": cus_id, **answer.head(), **msgspec.structs.asdict(answer.results()[0])})
 
-    asked = b"\0".join([cus_id.encode(), await request.body()])
-    return answered(await service.once(question, asked, read, tell), JSON)
+    return answered(await service.once(question, b"\0".join([cus_id.encode(), body]), read, tell), JSON)

@@ -31,7 +31,7 @@ async def preview(request: Request, service: Service, field: FieldName = None) -
     scored = {known.name: known for known in serving.model.bundle.schema.scored_fields}
     if field is not None and field not in scored:
         raise InvalidRequestError(f"field: must be one of {', '.join(scored)}")
-    batch = await one_applicant(request, serving)
+    batch = one_applicant(request, await request.body(), serving)
     return previewed(serving.model, batch.values()[0], scored[field] if field else None)
 
 
