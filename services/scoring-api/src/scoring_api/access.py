@@ -1,8 +1,8 @@
 """Who may ask for what, and how often: API keys by header, roles, a token bucket per key.
 
 A key is `name.secret`, sent as `X-API-Key`. The service knows `name:role+role:sha256-of-secret`, one per line, from
-SCORING_API_KEYS or a file, which may be read anew. A fast hash is enough because secrets are 256 random bits (`scoring-api key` makes them),
-not passwords. Does not know routes.
+SCORING_API_KEYS or a file, which may be read anew. A fast hash is enough because secrets are 256 random bits
+(`scoring-api key` makes them), not passwords. Does not know routes.
 """
 
 from __future__ import annotations
