@@ -86,3 +86,15 @@ def test_an_update_never_takes_a_pod_away_first() -> None:
 def test_a_changed_setting_restarts_the_pods() -> None:
     annotations = pod_template(deployment())["metadata"]["annotations"]
     assert len(annotations["checksum/config"]) == 64
+
+
+def test_keys_come_as_a_file_that_follows_the_secret_and_holds_hashes_only() -> None:
+    spec = pod_template(deployment())["spec"]
+    (server,) = spec["containers"]
+    (told,) = [argument for argument in server["args"] if argument.startswith("keys_file=")]
+    (volume,) = [volume["secret"] for volume in spec["volumes"] if "secret" in volume]
+    (mount,) = [mount for mount in server["volumeMounts"] if mount["name"] == "keys"]
+    assert "subPath" not in mount
+    assert volume["items"] == [{"key": "SCORING_API_KEYS", "path": "keys"}]
+    assert told == f"keys_file={mount['mountPath']}/keys"
+    assert "SCORING_API_KEYS" not in {variable["name"] for variable in server["env"]}

@@ -46,13 +46,11 @@ capabilities:
 - --bundle=/bundle
 - --tag={{ .Values.model.tag }}
 - image_digest={{ .Values.image.digest }}
+- keys_file=/etc/scoring-api-keys/keys
 {{- end }}
 
 {{- define "secretEnvironment" -}}
 - name: JOURNAL_URL
   valueFrom:
     secretKeyRef: {name: scoring-api-journal, key: JOURNAL_URL}
-- name: SCORING_API_KEYS
-  valueFrom:
-    secretKeyRef: {name: scoring-api-keys, key: SCORING_API_KEYS}
 {{- end }}

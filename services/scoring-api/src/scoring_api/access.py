@@ -17,13 +17,11 @@ from time import monotonic
 from typing import Literal, get_args
 
 from scoring_api.errors import ForbiddenError, RateLimitedError, SettingsError, UnauthorisedError
-from scoring_api.settings import Settings
 
 Role = Literal["score", "outcomes", "admin"]
 ROLES: frozenset[str] = frozenset(get_args(Role))
 HEADER = b"x-api-key"
 NOBODY = "0" * 64
-KEYS = "SCORING_API_KEYS"
 
 
 @dataclass(slots=True)
@@ -85,32 +83,6 @@ class Access:
         if caller.tokens < 1:
             raise RateLimitedError(math.ceil((1 - caller.tokens) / self._per_second))
         caller.tokens -= 1
-
-
-def read_callers(settings: Settings, environment: Mapping[str, str]) -> dict[str, Caller] | None:
-    """The callers that settings and environment name; None where everything is open.
-
-    Raises:
-        SettingsError: there are none, or they cannot be read.
-    """
-    if settings.auth == "none":
-        return None
-    if text := environment.get(KEYS):
-        source = KEYS
-    elif settings.keys_file is None:
-        raise SettingsError(f"auth is `keys`: set {KEYS} or keys_file, or auth=none for a demonstration")
-    else:
-        source = f"keys_file {settings.keys_file}"
-        try:
-            text = settings.keys_file.read_text(encoding="utf-8")
-        except OSError as error:
-            raise SettingsError(f"{source}: {error.strerror}") from None
-        except UnicodeDecodeError:
-            raise SettingsError(f"{source}: is not UTF-8") from None
-    callers = parse_keys(text.replace(",", "\n").splitlines(), source)
-    if not callers:
-        raise SettingsError(f"{source}: holds no key; `scoring-api key` makes one")
-    return callers
 
 
 def parse_keys(lines: Iterable[str], source: str) -> dict[str, Caller]:

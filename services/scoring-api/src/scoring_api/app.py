@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from scoring_api import openapi, problem
-from scoring_api.access import Access, read_callers
+from scoring_api.access import Access
 from scoring_api.edge import Edge
 from scoring_api.errors import (
     InternalError,
@@ -33,6 +33,7 @@ from scoring_api.journal import Journal
 from scoring_api.journal.database import DatabaseJournal
 from scoring_api.journal.engine import journal_url
 from scoring_api.journal.off import NoJournal
+from scoring_api.keys import read_callers
 from scoring_api.logs import refused
 from scoring_api.metrics import Metrics
 from scoring_api.service import ScoringService

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import os
 import signal
 import socket
 import threading
@@ -14,14 +13,16 @@ from types import FrameType
 
 import uvicorn
 
-from scoring_api import access
-from scoring_api.access import Access
 from scoring_api.app import create_app
 from scoring_api.connection import Connection
-from scoring_api.edge import Edge
 from scoring_api.errors import SettingsError
+from scoring_api.keys import Keys
 from scoring_api.logs import log
+from scoring_api.service import ScoringService
 from scoring_api.settings import Settings
+
+LOOK_TICKS = 10
+"""Between two looks at the file of keys: a second."""
 
 
 class GracefulServer(uvicorn.Server):
@@ -29,15 +30,21 @@ class GracefulServer(uvicorn.Server):
     then finishing; exits 0.
 
     On SIGHUP: reads `bundle`, `tag` and `shadow` of the settings again and serves what they name, without a failed
-    request, and the API keys of `keys_file`. Bundle with challenger, or keys, that are refused leave the old ones.
+    request, and the API keys of `keys_file`, as it does when that file changes. Bundle with challenger, or keys, that
+    are refused leave the old ones.
     """
 
     def __init__(
-        self, config: uvicorn.Config, edge: Edge, known: Access, settings: Settings, again: Callable[[], Settings]
+        self,
+        config: uvicorn.Config,
+        service: ScoringService,
+        keys: Keys,
+        settings: Settings,
+        again: Callable[[], Settings],
     ) -> None:
         super().__init__(config)
-        self._service = edge.service
-        self._access = known
+        self._service = service
+        self._keys = keys
         self._again = again
         self._reloading: asyncio.Task[None] | None = None
         self._told_again = False
@@ -80,27 +87,21 @@ class GracefulServer(uvicorn.Server):
         except SettingsError as error:
             log.error("settings refused", extra={"fields": {"reason": str(error)}})
             return
-        self._know_again(settings)
+        self._keys.read(settings)
         self._service.load(settings.bundle, settings.tag, settings.shadow.bundle)
 
-    def _know_again(self, settings: Settings) -> None:
-        try:
-            callers = access.read_callers(settings, os.environ)
-        except SettingsError as error:
-            log.error("keys refused", extra={"fields": {"reason": str(error)}})
-            return
-        if callers is not None:
-            self._access.know(callers)
-            log.info("keys read", extra={"fields": {"keys": len(callers)}})
-
     async def on_tick(self, counter: int) -> bool:
-        """Ten times a second: see who is too slow and whether it is time to stop, then what uvicorn does."""
+        """Ten times a second: see who is too slow, whether it is time to stop, now and then whether keys changed; then
+        what uvicorn does.
+        """
         late_s = time.monotonic() - self._stop_at
         self.should_exit |= late_s >= (self._spool_patience_s if self._service.journal.spool_bytes() else 0)
         now = asyncio.get_running_loop().time()
         for connection in list(self.server_state.connections):
             if isinstance(connection, Connection):
                 connection.expire(now, self._patience_s)
+        if counter % LOOK_TICKS == 0:
+            self._keys.look()
         return await super().on_tick(counter)
 
 
@@ -126,4 +127,4 @@ def make_server(again: Callable[[], Settings]) -> GracefulServer:
         proxy_headers=False,
         timeout_graceful_shutdown=settings.stop_timeout_s,
     )
-    return GracefulServer(config, edge, edge.app.state.access, settings, again)
+    return GracefulServer(config, edge.service, Keys(edge.app.state.access, settings), settings, again)

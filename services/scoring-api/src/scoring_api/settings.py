@@ -84,7 +84,7 @@ class Settings(Section):
     auth: Literal["keys", "none"] = "keys"
     """`none` opens every route: demonstrations only."""
     keys_file: Path | None = None
-    """File of hashed API keys, where SCORING_API_KEYS is not set."""
+    """File of hashed API keys, where SCORING_API_KEYS is not set; read again when it changes."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     traces_endpoint: Annotated[str, Field(pattern=r"^(https?://\S+)?$")] = ""
     """Base URL of an OpenTelemetry collector (OTLP over HTTP), such as http://collector:4318; empty sends nothing."""
