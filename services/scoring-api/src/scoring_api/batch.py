@@ -9,6 +9,7 @@ from operator import attrgetter
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from credit_contract.applicant import Encoded
 
@@ -20,14 +21,15 @@ Rows = list[dict[str, Any]]
 class Batch:
     """n checked applicants.
 
-    `encode` makes the graph's arrays of such `rows`, of other batches' too where it is the same. `form` is how they
+    `encode` makes the graph's arrays of such `rows` (a list, or an array [n, columns]), of other batches' too where it
+    is the same. `form` is how they
     came and how the answer goes. `not_scored` names the fields that somebody sent and the model does not use. `values`
     (scored fields only) and `monitoring` (protected ones) give a row each, as they were sent; they cost time and are
     called for the journal only.
     """
 
-    rows: Sequence[Any]
-    encode: Callable[[Sequence[Any]], Encoded]
+    rows: Sequence[Any] | npt.NDArray[Any]
+    encode: Callable[[Any], Encoded]
     form: Form
     not_scored: tuple[str, ...]
     values: Callable[[], Rows]
@@ -40,7 +42,8 @@ class Batch:
 
     def part(self, places: Sequence[int]) -> Batch:
         """Some of the applicants, to be encoded."""
-        return replace(self, rows=[self.rows[place] for place in places])
+        rows = self.rows
+        return replace(self, rows=rows[places] if isinstance(rows, np.ndarray) else [rows[place] for place in places])
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -49,11 +52,16 @@ class Batch:
 def encode_all(batches: Sequence[Batch]) -> Encoded:
     """The applicants of all batches in their order; neighbours that came alike are encoded at once."""
     parts: list[Encoded] = [
-        encode(list(chain.from_iterable(batch.rows for batch in alike)))
-        for encode, alike in groupby(batches, attrgetter("encode"))
+        encode(_joined([batch.rows for batch in alike])) for encode, alike in groupby(batches, attrgetter("encode"))
     ]
     if len(parts) == 1:
         return parts[0]
     return Encoded(
         np.concatenate([part.numbers for part in parts]), np.concatenate([part.categories for part in parts])
     )
+
+
+def _joined(parts: Sequence[Any]) -> Any:
+    if len(parts) == 1:
+        return parts[0]
+    return np.concatenate(parts) if isinstance(parts[0], np.ndarray) else list(chain.from_iterable(parts))

@@ -1,7 +1,8 @@
-"""JSON bodies to batches: decided by the contract's own check, reached by a typed decoder that is faster.
+"""JSON bodies to batches: decided by the contract's own check, reached by decoders that are faster.
 
-The decoder is generated from the bundle's schema and only ever says yes: whatever it refuses is parsed again without
-types and judged by `credit_contract.applicant`, which also words the problems. Does not know HTTP or the model.
+The decoders are generated from the bundle's schema and only ever say yes: what `numeric` leaves is read by `typed`, and
+whatever that refuses is parsed again without types and judged by `credit_contract.applicant`, which also words the
+problems. Does not know HTTP or the model.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from credit_contract.errors import Problem
 from credit_contract.schema import FeatureSchema
 from scoring_api.batch import Batch, Form
 from scoring_api.errors import InvalidApplicantError, InvalidRequestError, MalformedBodyError, TooManyApplicantsError
+from scoring_api.numeric import NumericDecoder
 from scoring_api.typed import MONITORING, Layout, Row, TypedDecoder
 
 MATRIX_KEYS = {"columns", "rows"}
@@ -35,6 +37,7 @@ class Reader:
         self._schema = schema
         self._max_applicants = max_applicants
         self._typed = TypedDecoder(schema, max_applicants)
+        self._numeric = NumericDecoder(schema, max_applicants)
         self._encode = partial(encode, schema)
         self._unscored = [field.name for field in schema.unscored_fields]
         self._protected = [field.name for field in schema.fields if field.role == "protected"]
@@ -47,6 +50,11 @@ class Reader:
             InvalidApplicantError: with each problem's path.
             InvalidRequestError, TooManyApplicantsError: nobody, or too many.
         """
+        if body.startswith(MATRIX_START) and (batch := self._from_numbers(body)) is not None:
+            return batch
+        return self._read(body)
+
+    def _read(self, body: bytes) -> Batch:
         try:
             if body.startswith(MATRIX_START):
                 return self._from_typed(*self._typed.matrix(body), "columns")
@@ -113,6 +121,19 @@ class Reader:
     def _monitored(self, row: Mapping[str, Any]) -> dict[str, Any]:
         sent = {**row, **row.get(MONITORING, {})}
         return {name: sent[name] for name in self._protected if sent.get(name) is not None}
+
+    def _from_numbers(self, body: bytes) -> Batch | None:
+        if (read := self._numeric.read(body)) is None:
+            return None
+        order, rows = read
+        return Batch(
+            rows=rows,
+            encode=order.encode,
+            form="columns",
+            not_scored=(),
+            values=lambda: self._read(body).values(),
+            monitoring=lambda: [{}] * len(rows),
+        )
 
     def _from_typed(self, layout: Layout, rows: list[Row], form: Form) -> Batch:
         return Batch(

@@ -1,0 +1,145 @@
+"""`columns` and `rows` of nothing but numbers, from text to one array without a Python object for each value.
+
+Parsed by simdjson (Langdale and Lemire 2019, "Parsing Gigabytes of JSON per Second"). Like the typed decoders it only
+ever says yes: a body with anything else in it, or with a number out of range, is left to them. Knows the schema only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import simdjson
+
+from credit_contract.applicant import Encoded
+from credit_contract.schema import FeatureSchema, Field
+from scoring_api.typed import EXACT, KEPT_ORDERS, LONGEST_START
+
+LONGEST = 262_144
+"""Bytes of a body: the parser keeps memory for the longest that it has seen."""
+NOT_WHOLE = (b".", b"e", b"E")
+BRACKETS = frozenset("[]")
+UNLIKE = (KeyError, TypeError, AttributeError, ValueError, RuntimeError)
+"""What simdjson raises where a body is no such document."""
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Columns in the order in which somebody sends them: what each may hold, and where the graph's inputs are."""
+
+    low: Floats
+    high: Floats
+    whole: npt.NDArray[np.intp] | slice
+    numbers: npt.NDArray[np.intp] | slice
+    categories: tuple[tuple[int, Floats, npt.NDArray[np.int64]], ...]
+
+    def holds(self, rows: Floats) -> bool:
+        """Whether every number of rows [n, columns] is one that its field takes."""
+        whole = rows[:, self.whole]
+        return bool(
+            (rows >= self.low).all()
+            and (rows <= self.high).all()
+            and (whole == np.floor(whole)).all()
+            and all((known.take(_found(known, rows, at)) == rows[:, at]).all() for at, known, _ in self.categories)
+        )
+
+    def encode(self, rows: Floats) -> Encoded:
+        """The arrays that `credit_contract.applicant.encode` would make of rows that hold."""
+        codes = [code.take(_found(known, rows, at)) for at, known, code in self.categories]
+        categories = np.stack(codes, axis=1) if codes else np.empty((len(rows), 0), dtype=np.int64)
+        return Encoded(np.ascontiguousarray(rows[:, self.numbers], dtype=np.float32), categories)
+
+
+class NumericDecoder:
+    """Reads the bodies of one schema. Used from one thread."""
+
+    def __init__(self, schema: FeatureSchema, at_most: int) -> None:
+        self._schema = schema
+        self._at_most = at_most
+        self._parser = simdjson.Parser()
+        self._orders: dict[bytes, tuple[int, Order | None]] = {}
+
+    def read(self, body: bytes) -> tuple[Order, Floats] | None:
+        """Rows [n, columns] and their order, or None where another decoder must judge.
+
+        The last few orders of columns are found by how a body begins.
+        """
+        start = body[: body.find(b"]") + 1]
+        if len(body) > LONGEST or len(start) > LONGEST_START:
+            return None
+        width, order = self._orders.get(start) or self._learnt(start, body)
+        if order is None or (order.categories and any(sign in body[len(start) :] for sign in NOT_WHOLE)):
+            return None
+        try:
+            rows = self._rows(body, width)
+        except UNLIKE:
+            return None
+        return (order, rows) if rows is not None and order.holds(rows) else None
+
+    def _rows(self, body: bytes, width: int) -> Floats | None:
+        document: Any = self._parser.parse(body)
+        rows = document["rows"]
+        count = len(rows)
+        # A row of the right length without a list in it has the right shape: the buffer itself has lost all shape.
+        flat = len(document) == 2 and body.count(b"[") == count + 2 and set(map(len, rows)) == {width}
+        if not flat or not 0 < count <= self._at_most:
+            return None
+        return np.frombuffer(rows.as_buffer(of_type="d")).reshape(count, width)
+
+    def _learnt(self, start: bytes, body: bytes) -> tuple[int, Order | None]:
+        try:
+            document: Any = self._parser.parse(body)
+            columns = document["columns"].as_list()
+            known = len(columns), _order([self._schema.by_name[name] for name in columns], self._schema)
+        except UNLIKE:
+            return 0, None
+        if len(self._orders) >= KEPT_ORDERS:
+            del self._orders[next(iter(self._orders))]
+        self._orders[start] = known
+        return known
+
+
+def _order(fields: list[Field], schema: FeatureSchema) -> Order | None:
+    """None where a column is not scored, may be missing, or takes anything but numbers that a float64 holds exactly."""
+    place = {field.name: index for index, field in enumerate(fields)}
+    scored = {field.name for field in schema.scored_fields}
+    if len(place) != len(fields) or place.keys() != scored or any(map(_unfit, fields)):
+        return None
+    limits = [(-np.inf, np.inf) if field.kind == "category" else field.bounds for field in fields]
+    return Order(
+        low=np.array([low for low, _ in limits]),
+        high=np.array([high for _, high in limits]),
+        whole=_places([place[field.name] for field in fields if field.kind == "integer"]),
+        numbers=_places([place[field.name] for field in schema.number_fields]),
+        categories=tuple((place[field.name], *_codes(field)) for field in schema.category_fields),
+    )
+
+
+def _unfit(field: Field) -> bool:
+    if field.optional or BRACKETS & set(field.name):  # lists are counted, and names are not to be taken for some
+        return True
+    if field.kind == "category":
+        return not all(type(value) is int and abs(value) < EXACT for value in field.codes)
+    return max(map(abs, field.bounds)) >= EXACT
+
+
+def _found(known: Floats, rows: Floats, at: int) -> npt.NDArray[np.intp]:
+    """Where a column's values are among the known ones, if they are."""
+    return np.minimum(known.searchsorted(rows[:, at]), len(known) - 1)
+
+
+def _places(places: list[int]) -> npt.NDArray[np.intp] | slice:
+    """As a slice where they follow each other: numpy takes no copy of one."""
+    first = places[0] if places else 0
+    if places == list(range(first, first + len(places))):
+        return slice(first, first + len(places))
+    return np.array(places, dtype=np.intp)
+
+
+def _codes(field: Field) -> tuple[Floats, npt.NDArray[np.int64]]:
+    known = sorted((float(value), code) for value, code in field.codes.items() if isinstance(value, int))
+    return np.array([value for value, _ in known]), np.array([code for _, code in known], dtype=np.int64)
