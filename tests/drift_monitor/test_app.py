@@ -1,4 +1,5 @@
 import json
+import math
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -127,3 +128,50 @@ def test_every_metric_has_the_prefix(client):
     names = re.findall(r"^# TYPE (\S+)", client.get("/metrics").text, re.MULTILINE)
     assert names
     assert all(name.startswith("drift_monitor_") for name in names)
+
+
+def test_a_server_without_a_source_of_decisions_is_refused_at_start(site, monkeypatch):
+    unfed = load(None, [f"bundles=[{site.bundles[0]}]"])
+    monkeypatch.delenv("JOURNAL_URL", raising=False)
+    with pytest.raises(SettingsError, match="JOURNAL_URL"):
+        create_app(unfed, [])
+    monkeypatch.setenv("JOURNAL_URL", "oracle://somewhere")
+    with pytest.raises(SettingsError, match="JOURNAL_URL must be"):
+        create_app(unfed, [])
+
+
+def test_groups_are_shown_by_their_approval_rates(client):
+    last = client.get(f"/api/windows/{client.get('/api/windows').json()['windows'][-1]['window']}").json()
+    (sex,) = (row for row in last["fairness"] if row["attribute"] == "sex")
+    for group in sex["groups"]:
+        shown = metric(client, f'approval_rate{{attribute="sex",group="{group["name"]}"}}')
+        assert shown == pytest.approx(group["approval_rate"])
+
+
+@pytest.fixture
+def two_models(portfolio, tmp_path):
+    """A month in which the model changed to one that nobody has a bundle of, once the other had been stopped."""
+    scenario = Scenario(seed=12, start="2021-01", months=1, applicants_per_month=1500)
+    files = portfolio.decide(portfolio, scenario, tmp_path / "history")
+    broken = files.table.assign(income_is_gone=1).drop(columns="net_income")
+    later = broken.decided_at >= "2021-01-20"
+    broken.assign(model_digest=broken.model_digest.mask(later, "f" * 64)).to_parquet(files.decisions)
+    overrides = [
+        f"bundles=[{portfolio.bundle.path}]", f"files.decisions={files.decisions}", "windows.every=month",
+        f"reports.folder={tmp_path / 'reports'}", "reports.sample=0",
+    ]  # fmt: skip
+    return load(None, overrides), overrides
+
+
+def test_where_two_models_decided_the_metrics_show_the_one_that_is_worse_off(two_models):
+    settings, overrides = two_models
+    assert main(["run", "--from", "2021-01-01", "--to", "2021-02-01", *overrides]) == 4
+    with TestClient(create_app(settings)) as client:
+        assert client.get("/api/windows").json()["windows"][-1]["verdict"] == "watch"
+        assert metric(client, 'verdict{verdict="stop"}') == 1
+        assert metric(client, "expected_loss") > 0
+        main(["run", "--to", "2021-04-01", *overrides])
+        assert math.isnan(metric(client, "expected_loss"))
+        assert "no new window" not in client.get("/").text
+        main(["run", "--to", "2021-04-01", *overrides])
+        assert "no new window" in client.get("/").text

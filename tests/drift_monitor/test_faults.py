@@ -1,5 +1,6 @@
 import fcntl
 import json
+from datetime import UTC, datetime
 
 import numpy as np
 import pandas as pd
@@ -233,6 +234,12 @@ def test_windows_by_count_go_on_where_the_last_run_ended(old_lender):
     assert old_lender.index()["run"]["windows"] == 3
 
 
+def test_windows_by_count_that_expired_are_not_judged_again(old_lender):
+    old_lender.run(["--to", "2021-05-01"], "windows.decisions=1000", "reports.keep_days=45")
+    old_lender.run(["--to", "2021-06-01"], "windows.decisions=1000", "reports.keep_days=45")
+    assert old_lender.index()["run"]["windows"] == 1
+
+
 def test_numbers_that_are_text_infinite_or_of_no_category_are_counted(lender):
     values = lender.decisions.savings_balance.astype(object)
     values[:30], values[30:60] = "n/a", np.inf
@@ -240,3 +247,54 @@ def test_numbers_that_are_text_infinite_or_of_no_category_are_counted(lender):
     code, (verdict,) = lender.run()
     assert code == 4
     assert "4.0% of savings_balance are out of range, unknown or unreadable" in verdict["because"]
+
+
+def test_one_decision_from_the_dawn_of_time_makes_no_windows_of_the_years_between(lender):
+    born = lender.decisions.decided_at.where(lender.decisions.index > 0, pd.Timestamp("1970-01-01"))
+    lender.decisions = lender.decisions.assign(decided_at=born)
+    code, verdicts = lender.run(["--to", "2021-02-01"])
+    assert (code, [verdict["decisions"] for verdict in verdicts]) == (0, [1499])
+
+
+def test_windows_of_a_clock_that_ran_ahead_do_not_outlive_it(old_lender):
+    old_lender.run(["--from", "2021-01-01", "--to", "2021-03-01"])
+    ahead = f"{datetime.now(UTC).year + 20}-01-01"
+    assert old_lender.run(["--to", ahead])[0] == 4  # nobody decided in all those years
+    code, verdicts = old_lender.run(["--to", "2022-02-01"])
+    assert code == 0
+    assert {verdict["start"][:7] for verdict in verdicts} >= {"2021-01", "2022-01"}
+    assert all(line["end"] < ahead for line in old_lender.index()["windows"])
+
+
+def test_the_name_of_a_foreign_model_stays_a_name(lender):
+    lender.decisions = lender.decisions.assign(model_digest="../../../up")
+    code, (verdict,) = lender.run()
+    assert (code, verdict["verdict"]) == (0, "watch")
+    assert [path.name for path in lender.reports.parent.rglob("verdict.json")] == ["verdict.json"]
+    lender.run(["--from", "2021-01-01", "--to", "2021-03-01"], "reports.keep_days=1")
+    assert len(list(lender.reports.glob("*/verdict.json"))) == 1
+
+
+@pytest.mark.parametrize("broken", [{"pd": 1.7}, {"pd": None}, {"decision": "perhaps"}])
+def test_a_pd_or_a_decision_that_cannot_be_stops(lender, broken):
+    (name, value), rows = next(iter(broken.items())), lender.decisions.index % 20 == 0
+    lender.decisions = lender.decisions.assign(**{name: lender.decisions[name].mask(rows, value)})
+    code, (verdict,) = lender.run()
+    assert code == 4
+    assert f"5.0% of {name} are" in verdict["because"]
+
+
+def test_decisions_without_a_time_or_a_model_are_counted(lender):
+    digests = lender.decisions.model_digest.mask(lender.decisions.index < 5)
+    times = lender.decisions.decided_at.mask(lender.decisions.index > 1490)
+    lender.decisions = lender.decisions.assign(model_digest=digests, decided_at=times)
+    _, (verdict,) = lender.run()
+    assert verdict["decisions"] == 1486
+    assert lender.index()["run"]["unplaced_decisions"] == 14
+
+
+def test_outcomes_that_contradict_each_other_in_one_moment_count_as_default(old_lender):
+    both = [old_lender.outcomes.assign(outcome=outcome) for outcome in ("paid", "defaulted", "paid")]
+    old_lender.outcomes = pd.concat(both)
+    _, verdicts = old_lender.run(SECOND_YEAR)
+    assert _maturity(verdicts)["realised"]["default_rate"] == 1

@@ -220,10 +220,19 @@ def test_without_a_cluster_a_process_is_started_with_the_order(tmp_path):
     assert path.read_text() == NOW.isoformat()
 
 
-@pytest.mark.parametrize("command", [("no-such-program",), (sys.executable, "-c", "raise SystemExit(3)")])
-def test_a_process_that_fails_is_in_the_ledger(command):
-    settings = Retraining(by="process", command=command)
+def test_a_process_that_cannot_be_started_is_in_the_ledger():
+    settings = Retraining(by="process", command=("no-such-program",))
     assert act(order(), Ledger(), settings, trainer(settings), NOW).entries[0].result == "failed"
+
+
+def test_a_process_whose_model_fails_its_gates_is_not_run_again_for_the_same_cause(tmp_path):
+    ran = tmp_path / "ran"
+    script = f"open({str(ran)!r}, 'a').write('x'); raise SystemExit(3)"
+    settings = Retraining(by="process", command=(sys.executable, "-c", script), cool_down_hours=0)
+    ledger = act(order(), Ledger(), settings, trainer(settings), NOW)
+    assert act(order(), ledger, settings, trainer(settings), NOW + timedelta(days=1)) == ledger
+    assert "exit code 3" in ledger.entries[0].where
+    assert ran.read_text() == "x"
 
 
 def test_a_process_learns_from_the_journal_up_to_the_cut_off(portfolio, tmp_path, monkeypatch):
@@ -267,3 +276,20 @@ def test_windows_of_the_same_trouble_start_one_run(portfolio, tmp_path, cluster)
     assert len(cluster.jobs) == 1
     ledger = json.loads((tmp_path / "reports" / "retraining.json").read_text())
     assert [entry["result"] for entry in ledger["entries"]] == ["started"]
+
+
+def test_a_run_without_new_windows_starts_what_could_not_be_started_before(portfolio, tmp_path, cluster):
+    shift = Event(kind="concept_shift", start=0)
+    scenario = Scenario(seed=16, start="2021-01", months=14, applicants_per_month=1500, events=(shift,))
+    files = portfolio.decide(portfolio, scenario, tmp_path / "history")
+    command = [
+        f"bundles=[{portfolio.bundle.path}]", f"files.decisions={files.decisions}", f"files.outcomes={files.outcomes}",
+        f"reports.folder={tmp_path / 'reports'}", "reports.sample=0", "windows.every=month", "retraining.by=kubernetes",
+    ]  # fmt: skip
+    cluster.refuse = 503
+    assert main(["run", "--from", "2022-02-01", "--to", "2022-03-01", *command]) == 3
+    cluster.refuse = 0
+    assert main(["run", "--to", "2022-03-02", *command]) == 0
+    assert len(cluster.jobs) == 1
+    ledger = json.loads((tmp_path / "reports" / "retraining.json").read_text())
+    assert [entry["result"] for entry in ledger["entries"]] == ["failed", "started"]

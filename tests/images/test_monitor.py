@@ -13,10 +13,11 @@ OPTIONS = ["--read-only", "--tmpfs=/tmp", "--tmpfs=/reports:uid=10001", "--cap-d
 
 @pytest.fixture(scope="module")
 def watching(build: Callable[[str], str], bundle: Bundle) -> Iterator[str]:
-    """A container of the monitor as Kubernetes would run it, which has no journal yet; its id."""
+    """A container of the monitor as Kubernetes would run it, whose journal is away; its id."""
+    journal = "--env=JOURNAL_URL=postgresql://reader@127.0.0.1:1/journal"
     mounted = f"--mount=type=bind,readonly,source={bundle.path},target=/bundle"
     published = "--publish=127.0.0.1:0:8090"
-    container = docker("run", "--detach", *OPTIONS, mounted, published, build("drift-monitor"))
+    container = docker("run", "--detach", *OPTIONS, journal, mounted, published, build("drift-monitor"))
     yield container
     docker("rm", "--force", container)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
@@ -18,7 +19,7 @@ from drift_monitor.handlers import health, pages, windows
 from drift_monitor.metrics import Metrics
 from drift_monitor.published import Published
 from drift_monitor.schedule import Schedule
-from drift_monitor.settings import Settings
+from drift_monitor.settings import Settings, journal_address
 from drift_monitor.verdict import read_table
 
 
@@ -26,10 +27,12 @@ def create_app(settings: Settings, arguments: Sequence[str] | None = None) -> Fa
     """The exporter and the page; with `arguments` of `drift-monitor run`, it also runs that at every interval.
 
     Raises:
-        SettingsError: a bundle or the verdict table cannot be read, so that no run could.
+        SettingsError: no run could be: a bundle or the verdict table cannot be read, or no source is named.
         ReportError: the place of reports cannot be reached.
     """
     _refuse_unusable(settings)
+    if arguments is not None and settings.files.decisions is None:
+        journal_address(os.environ.get("JOURNAL_URL"))
     metrics = Metrics()
     schedule = None if arguments is None else Schedule(arguments, settings.interval_minutes * 60, metrics)
 

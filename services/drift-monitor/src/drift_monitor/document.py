@@ -64,7 +64,10 @@ class WindowLine(Frozen):
 
 
 class Run(Frozen):
-    """The last run. `future_decisions` bear a time after `end`, as when a clock jumped: they wait."""
+    """The last run. `future_decisions` bear a time after `end`, as when a clock jumped: they wait.
+
+    `unplaced_decisions` bear no time, or no model: no window can hold them.
+    """
 
     started: datetime
     finished: datetime
@@ -74,6 +77,7 @@ class Run(Frozen):
     verdict: Verdict
     windows: int
     future_decisions: int
+    unplaced_decisions: int = 0
 
 
 class Index(Frozen):

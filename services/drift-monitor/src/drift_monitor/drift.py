@@ -60,8 +60,8 @@ def shifts(schema: FeatureSchema, baseline: Baseline, counts: WindowCounts) -> t
 
 def checks(shifted: tuple[Shift, ...], baseline: Baseline, counts: WindowCounts, limits: Limits) -> Iterator[Check]:
     """Drift checks of a window that is large enough to be judged."""
-    n = counts.decisions
     for shift in shifted:
+        n = counts.decisions if shift.name == SCORE else counts.with_values
         text = f"PSI of {shift.name} is {shift.psi:.2f} (95 % {shift.psi_low:.2f} to {shift.psi_high:.2f}, limit"
         yield Check(
             "drift",

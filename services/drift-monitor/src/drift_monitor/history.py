@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ NO_OUTCOMES = (
     " NULL::BOOLEAN AS defaulted WHERE false"
 )
 MEMORY_LIMIT = "800MB"
+BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class History:

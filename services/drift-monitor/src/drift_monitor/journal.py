@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode
 
 import adbc_driver_manager
 import duckdb
@@ -23,8 +23,9 @@ from adbc_driver_sqlite import dbapi as sqlite
 
 from credit_contract.decision import GOLDEN_CHECK
 from credit_contract.schema import FeatureSchema
-from drift_monitor.errors import JournalError, SettingsError
-from drift_monitor.history import DEFAULTED, History, database, literal, quoted
+from drift_monitor.errors import JournalError
+from drift_monitor.history import BEGINNING, DEFAULTED, History, database, literal, quoted
+from drift_monitor.settings import journal_address
 
 CHOSEN = """
     (d.decided_at >= {since} OR d.decided_at >= {first} AND d.decided_at < {last}) AND d.caller <> {golden_check}
@@ -46,18 +47,17 @@ OUTCOMES = """
     WHERE d.id IS NULL OR {chosen}
 """
 MOMENT = "make_timestamp(epoch_us(TRY_CAST({} AS TIMESTAMPTZ)))"  # PostgreSQL gives times, SQLite text
-BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 POSTGRESQL = {"connect_timeout": "5", "application_name": "drift-monitor"}
 
 
 @contextmanager
 def open_journal(
-    address: str, schemas: Sequence[FeatureSchema], since: datetime | None, vintages: tuple[datetime, datetime]
+    address: str | None, schemas: Sequence[FeatureSchema], since: datetime | None, vintages: tuple[datetime, datetime]
 ) -> Iterator[History]:
     """The journal's decisions from `since` on, or all; before that those of `vintages`, [first, last), without values.
 
     Raises:
-        SettingsError: no address of a journal.
+        SettingsError: no address, or not of a journal.
         JournalError: the database is away, or its tables are not the journal's.
     """
     moments = {"since": since or BEGINNING, "first": vintages[0], "last": vintages[1]}
@@ -75,22 +75,17 @@ def open_journal(
         raise JournalError(f"copying the journal: {_first_line(error)}") from None
 
 
-def _connect(address: str) -> Connection:
-    """A connection to the journal; its address may hold a password and is never repeated."""
-    try:
-        url = urlsplit(address)
-        dialect, valid = url.scheme.partition("+")[0], url.port != 0
-    except ValueError:
-        dialect, valid = "", False
-    if dialect in ("postgresql", "postgres") and valid:
+def _connect(address: str | None) -> Connection:
+    """A connection to the journal."""
+    url = journal_address(address)
+    if url.scheme == "postgresql":
         options = urlencode(POSTGRESQL | dict(parse_qsl(url.query)), quote_via=quote)
-        connection: Connection = postgresql.connect(url._replace(scheme="postgresql", query=options).geturl())
+        connection: Connection = postgresql.connect(url._replace(query=options).geturl())
         return connection
-    if dialect == "sqlite" and (file := url.path.removeprefix("/")):
-        if not Path(file).is_file():
-            raise JournalError("the journal's SQLite file is not there")
-        return sqlite.connect(f"file:{quote(file)}?mode=ro&cache=private")
-    raise SettingsError("JOURNAL_URL must be postgresql://user:password@host/database or sqlite:///file")
+    file = url.path.removeprefix("/")
+    if not Path(file).is_file():
+        raise JournalError("the journal's SQLite file is not there")
+    return sqlite.connect(f"file:{quote(file)}?mode=ro&cache=private")
 
 
 def _into_decisions(copy: duckdb.DuckDBPyConnection, schemas: Sequence[FeatureSchema]) -> str:

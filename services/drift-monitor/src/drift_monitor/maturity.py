@@ -56,7 +56,8 @@ class Maturity(Frozen):
     """A matured vintage of one model, decided from `start` to before `end`.
 
     matured: outcomes known over decisions not declined. censored: declined over decided; they never have an outcome.
-    conflicting: decisions with outcomes that contradict each other; the one recorded last counts.
+    conflicting: decisions with outcomes that contradict each other; the one recorded last counts, in one moment the
+    default.
     `promised` is CBPE on the same decisions; errors are promised minus realised.
     """
 
@@ -82,7 +83,8 @@ def counted_outcomes(
         f"SELECT count(*), count(*) FILTER (decision = 'decline') FROM decisions WHERE {members}"
     )
     known = (
-        "SELECT decision_id, arg_max(defaulted, recorded_at) AS defaulted, count(DISTINCT defaulted) > 1 AS conflicting"
+        "SELECT decision_id, arg_max(defaulted, 2 * epoch_us(recorded_at) + defaulted::BIGINT) AS defaulted,"
+        " count(DISTINCT defaulted) > 1 AS conflicting"
         f" FROM outcomes WHERE recorded_at <= {stamp(as_of)} AND defaulted IS NOT NULL GROUP BY 1"
     )
     rows = history.rows(

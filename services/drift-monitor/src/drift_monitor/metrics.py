@@ -14,6 +14,7 @@ from drift_monitor.document import Index, WindowVerdict
 from drift_monitor.verdict import SEVERITY
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
+UNKNOWN = float("nan")
 
 
 class Metrics:
@@ -27,6 +28,7 @@ class Metrics:
         self._verdict = self._gauge("verdict", "1 for the last window's verdict.", "verdict")
         self._window = self._gauge("window_info", "The last window.", "window", "model_digest")
         self._adverse_impact = self._gauge("adverse_impact_ratio", "Lowest approval rate over highest.", "attribute")
+        self._approval = self._gauge("approval_rate", "Approved over decided, by group.", "attribute", "group")
         self._estimated = self._gauge("estimated", "Figures promised by the PDs, before outcomes.", "figure")
         self._realised = self._gauge("realised", "Figures of the last matured vintage.", "figure")
         self._error = self._gauge("estimate_error", "Promised minus realised, of the same decisions.", "figure")
@@ -62,7 +64,7 @@ class Metrics:
         return generate_latest(self.registry)
 
     def _show_window(self, last: WindowVerdict) -> None:
-        for gauge in (self._psi, self._missing, self._window, self._adverse_impact):
+        for gauge in (self._psi, self._missing, self._window, self._adverse_impact, self._approval):
             gauge.clear()
         for verdict in SEVERITY:
             self._verdict.labels(verdict).set(float(verdict == last.verdict))
@@ -75,6 +77,9 @@ class Metrics:
             self._psi.labels(shift.name).set(shift.psi)
             self._missing.labels(shift.name).set(shift.missing)
         for row in last.fairness:
+            for group in row.groups:
+                if group.judged:
+                    self._approval.labels(row.attribute, group.name).set(group.approval_rate)
             if row.adverse_impact_ratio is not None:
                 self._adverse_impact.labels(row.attribute).set(row.adverse_impact_ratio)
         self._show_performance(last)
@@ -85,12 +90,12 @@ class Metrics:
         if last.promised is not None:
             for figure in ("auc", "gini", "ks", "default_rate"):
                 self._estimated.labels(figure).set(getattr(last.promised, figure).value)
-        if last.expected_loss is not None:
-            self._expected_loss.set(last.expected_loss.loss.value)
+        self._expected_loss.set(last.expected_loss.loss.value if last.expected_loss else UNKNOWN)
+        matured, censored = (last.maturity.matured, last.maturity.censored) if last.maturity else (None, None)
+        self._matured.set(UNKNOWN if matured is None else matured)
+        self._censored.set(UNKNOWN if censored is None else censored)
         if last.maturity is None:
             return
-        self._matured.set(last.maturity.matured or 0.0)
-        self._censored.set(last.maturity.censored or 0.0)
         figures = last.maturity.realised.model_dump() if last.maturity.realised else {}
         for figure, value in figures.items():
             if value is not None:

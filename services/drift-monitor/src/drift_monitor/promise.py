@@ -130,7 +130,8 @@ def expected_loss(history: History, condition: str, exposure: str, loss_given_de
     """Expected loss of the approved decisions under a condition; `exposure` is an SQL number, missing counts as 0."""
     total, loss, variance = history.row(
         f"SELECT {SUM.format('e')}, {SUM.format('pd * e')}, {SUM.format('pd * (1 - pd) * e * e')} FROM ("
-        f"SELECT pd, coalesce({exposure}, 0) AS e FROM decisions WHERE {condition} AND decision = 'approve')"
+        f"SELECT pd, coalesce({exposure}, 0) AS e FROM decisions WHERE {condition} AND decision = 'approve'"
+        " AND pd BETWEEN 0 AND 1)"
     )
     error = float(np.sqrt(variance)) * loss_given_default
     return ExpectedLoss(exposure=float(total), loss=_estimate(float(loss) * loss_given_default, error))

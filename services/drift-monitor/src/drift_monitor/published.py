@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from threading import Lock
 
-from drift_monitor.document import Index, WindowVerdict
+from drift_monitor.document import Index, WindowLine, WindowVerdict
 from drift_monitor.errors import ReportError
 from drift_monitor.metrics import Metrics
 from drift_monitor.settings import Settings
 from drift_monitor.store import ReportStore
+from drift_monitor.verdict import SEVERITY
 
 
 class Published:
@@ -36,9 +37,15 @@ class Published:
             try:
                 index = self.store.index()
                 if index is not None and index != self._shown:
-                    self._last = self.store.verdict(index.windows[-1].window) if index.windows else None
+                    line = _last(index)
+                    self._last = self.store.verdict(line.window) if line else None
                     self._shown = index
             except ReportError:
                 index = self._shown
             self.metrics.show(index, self._last, self._interval_s)
             return self.metrics.exposition()
+
+
+def _last(index: Index) -> WindowLine | None:
+    """The window that ended last; where two models decided in it, the one that is worse off."""
+    return max(index.windows, key=lambda line: (line.end, SEVERITY.index(line.verdict), line.decisions), default=None)

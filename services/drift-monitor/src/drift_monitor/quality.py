@@ -25,6 +25,9 @@ def checks(
     """Quality checks of any window, however small; each is a failure when it fires."""
     yield staleness(window, counts.last, limits)
     yield _share("repeated", "decisions", counts.repeated, counts.decisions, limits.repeated, "came more than once")
+    no_pd, no_decision = counts.score[-1], counts.decisions - counts.decided.sum()
+    yield _share("outside", "pd", no_pd, counts.decisions, limits.outside, "of pd are missing or no probability")
+    yield _share("outside", "decision", no_decision, counts.decisions, limits.outside, "of decision are unknown")
     n = counts.with_values
     if n == 0:
         return
@@ -73,7 +76,7 @@ def _missing(name: str, before: float, rows: int, current: FieldCounts, n: int, 
     )
 
 
-def _share(name: str, subject: str, count: int, n: int, limit: float, what: str) -> Check:
+def _share(name: str, subject: str, count: float, n: int, limit: float, what: str) -> Check:
     """A share that should be 0, tested against the limit itself: a few slips in a small window are no failure."""
     share, p_value = count / n, share_above(limit, count, n)
     return Check("quality", name, subject, share, limit, share > limit, p_value, f"{share:.1%} {what} (n = {n:,})")

@@ -15,7 +15,7 @@ from credit_contract.errors import BundleError
 from drift_monitor.assessment import assess, assess_unmeasured
 from drift_monitor.document import Index, Run, WindowLine, WindowVerdict, line_of
 from drift_monitor.errors import SettingsError
-from drift_monitor.history import History, open_files
+from drift_monitor.history import BEGINNING, History, open_files
 from drift_monitor.journal import open_journal
 from drift_monitor.measurement import measure
 from drift_monitor.report import load, render
@@ -53,12 +53,15 @@ def _run(
     store: ReportStore,
 ) -> tuple[Run, list[WindowVerdict]]:
     bundles, table = read_bundles(settings), read_table(settings.verdict_table)
-    known = store.index()
+    known = _past(store.index(), now)
     since = _resume(settings, known) if start is None else start
     with open_history(settings, journal_url, bundles, since, end) as history:
         windows = _cut(settings, history, start, end, known)
         verdicts = [_judge(settings, history, window, bundles, table, store) for window in windows]
-        (future,) = history.row(f"SELECT count(*) FROM decisions WHERE decided_at >= {stamp(end)}")
+        future, unplaced = history.row(
+            f"SELECT count(*) FILTER (decided_at >= {stamp(end)}),"
+            " count(*) FILTER (decided_at IS NULL OR model_digest IS NULL) FROM decisions"
+        )
     finished = datetime.now(UTC)
     made = Run(
         started=now,
@@ -69,11 +72,13 @@ def _run(
         verdict=worst([verdict.verdict for verdict in verdicts]),
         windows=len(verdicts),
         future_decisions=future,
+        unplaced_decisions=unplaced,
     )
     _publish(settings, store, known, verdicts, made)
     # Of one portfolio: all bundles of a monitor are.
     dataset = next(iter(bundles.values())).schema.dataset
-    order = order_for(verdicts, dataset, settings.performance.days)
+    decided = [verdict for verdict in verdicts if verdict.decisions] or _last_decided(store, known)
+    order = order_for(decided, dataset, settings.performance.days)
     if order is not None and settings.retraining.by != "nothing":
         ledger = act(order, store.ledger(), settings.retraining, trainer(settings.retraining), finished)
         store.write_ledger(ledger)
@@ -102,13 +107,23 @@ def open_history(
         with open_files(settings.files.decisions, settings.files.outcomes) as history:
             yield history
         return
-    if journal_url is None:
-        raise SettingsError("set JOURNAL_URL, or files.decisions: there is nothing to read decisions from")
     longest = LONGEST_DAYS["year" if settings.windows.decisions else settings.windows.every]
     before = settings.performance.days + longest * settings.performance.pooled_windows
     vintages = (since or end) - timedelta(days=before), end - timedelta(days=settings.performance.days)
     with open_journal(journal_url, [bundle.schema for bundle in bundles.values()], since, vintages) as history:
         yield history
+
+
+def _past(known: Index | None, now: datetime) -> Index | None:
+    """Without windows that are not over yet: when they were cut, a clock ran ahead."""
+    over = tuple(line for line in known.windows if line.end <= now) if known else ()
+    return known and known.model_copy(update={"windows": over})
+
+
+def _last_decided(store: ReportStore, known: Index | None) -> list[WindowVerdict]:
+    """What a run without new decisions goes by: a training run that could not be started is due still."""
+    decided = [line.window for line in known.windows if line.decisions] if known else []
+    return [store.verdict(decided[-1])] if decided else []
 
 
 def _resume(settings: Settings, known: Index | None) -> datetime | None:
@@ -121,14 +136,14 @@ def _resume(settings: Settings, known: Index | None) -> datetime | None:
 def _cut(
     settings: Settings, history: History, start: datetime | None, end: datetime, known: Index | None
 ) -> list[Window]:
-    begin = start or _resume(settings, known) or first_period(history, settings.windows.every)
-    if begin is None:
-        return []
-    if settings.windows.decisions is None:
-        return cut_by_calendar(history, settings.windows.every, begin, end)
-    done = {line.window for line in known.windows} if known and start is None else set()
-    cut = cut_by_count(history, settings.windows.decisions, begin, end)
-    return [window for window in cut if window.name not in done]
+    begin = start or _resume(settings, known)
+    if settings.windows.decisions is not None:
+        listed = known.windows if known and start is None else ()
+        done, oldest = {line.window for line in listed}, listed[0].start if listed else BEGINNING
+        cut = cut_by_count(history, settings.windows.decisions, begin or BEGINNING, end)
+        return [window for window in cut if window.name not in done and window.start >= oldest]
+    begin = begin or first_period(history, settings.windows.every, end, settings.reports.keep_days)
+    return [] if begin is None else cut_by_calendar(history, settings.windows.every, begin, end)
 
 
 def _judge(
@@ -162,7 +177,8 @@ def _publish(
     lines |= {verdict.window: line_of(verdict) for verdict in verdicts}
     listed = sorted(lines.values(), key=lambda line: line.window)
     if listed:
-        border = max(line.end for line in listed) - timedelta(days=settings.reports.keep_days)
+        newest = max((line.end for line in listed if line.decisions), default=listed[-1].end)
+        border = newest - timedelta(days=settings.reports.keep_days)
         listed = [line for line in listed if line.start >= border] or listed[-1:]
     store.write_index(Index(run=made, windows=tuple(listed)))
     store.expire({line.window for line in listed})

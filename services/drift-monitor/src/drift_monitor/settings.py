@@ -11,6 +11,7 @@ import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import SplitResult, urlsplit
 
 import yaml
 from pydantic import BaseModel, Field, ValidationError, model_validator
@@ -54,7 +55,7 @@ class Reports(Frozen):
     folder: str = "var/drift"
     """A folder, or a URL such as s3://bucket/prefix."""
     keep_days: Positive = 1_100
-    """Reports of windows that ended longer ago than this before the newest one expire."""
+    """Reports of windows that ended longer ago than this before the newest one with decisions expire."""
     sample: Annotated[int, Field(ge=0)] = 5_000
     """Decisions in the Evidently report of a window, 0 for no report; the verdict itself is on every decision."""
     seed: int = 0
@@ -121,6 +122,26 @@ def load(file: Path | None, overrides: Sequence[str]) -> Settings:
     except ValidationError as error:
         first = error.errors(include_input=False)[0]
         raise SettingsError(f"setting {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+
+
+def journal_address(journal_url: str | None) -> SplitResult:
+    """A journal's address, its scheme `postgresql` or `sqlite`; it may hold a password and is never repeated.
+
+    Raises:
+        SettingsError: none, or one of another form.
+    """
+    if journal_url is None:
+        raise SettingsError("set JOURNAL_URL, or files.decisions: there is nothing to read decisions from")
+    try:
+        url = urlsplit(journal_url)
+        scheme, valid = url.scheme.partition("+")[0], url.port != 0
+    except ValueError:
+        valid = False
+    if valid and scheme in ("postgresql", "postgres"):
+        return url._replace(scheme="postgresql")
+    if valid and scheme == "sqlite" and url.path.removeprefix("/"):
+        return url._replace(scheme="sqlite")
+    raise SettingsError("JOURNAL_URL must be postgresql://user:password@host/database or sqlite:///file")
 
 
 def keys(model: type[BaseModel] = Settings, prefix: str = "") -> Iterator[str]:

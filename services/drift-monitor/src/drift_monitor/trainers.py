@@ -132,9 +132,7 @@ class Process:
             code = subprocess.run(self._command, env=environment, check=False).returncode  # noqa: S603, the settings' own
         except OSError as error:
             raise RetrainingError(f"{self._command[0]}: {error.strerror}") from None
-        if code != 0:
-            raise RetrainingError(f"{' '.join(self._command)} ended with exit code {code}")
-        return " ".join(self._command)
+        return f"{' '.join(self._command)}, which ended with exit code {code}"
 
 
 class GitHubDispatch:

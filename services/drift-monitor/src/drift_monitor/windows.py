@@ -6,6 +6,7 @@ Knows the history's times and digests only. Does not know what is measured in a 
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -14,6 +15,7 @@ from typing import Literal
 from drift_monitor.history import History, literal
 
 Calendar = Literal["hour", "day", "week", "month", "quarter", "year"]
+HEX = re.compile("[0-9a-f]+")
 LONGEST_DAYS: dict[Calendar, int] = {"hour": 1, "day": 1, "week": 7, "month": 31, "quarter": 92, "year": 366}
 
 
@@ -35,7 +37,14 @@ class Window:
     def name(self) -> str:
         """Sorts by time, tells windows apart, and is safe as a folder and in a URL."""
         cut = [hashlib.sha256(self.ids[0].encode()).hexdigest()[:6]] if self.ids else []
-        return "-".join([f"{self.start:%Y%m%dT%H%M%SZ}", *cut, self.digest[:12] or "empty"])
+        return "-".join([f"{self.start:%Y%m%dT%H%M%SZ}", *cut, self._model])
+
+    @property
+    def _model(self) -> str:
+        """The digest's beginning; what foreign files call a model may be no digest, nor safe."""
+        if not self.digest:
+            return "empty"
+        return (self.digest if HEX.fullmatch(self.digest) else hashlib.sha256(self.digest.encode()).hexdigest())[:12]
 
     @property
     def condition(self) -> str:
@@ -107,9 +116,16 @@ def cut_by_count(history: History, size: int, start: datetime, end: datetime) ->
     ]
 
 
-def first_period(history: History, every: Calendar) -> datetime | None:
-    """The start of the calendar period of the first decision; None without any."""
-    (first,) = history.row(f"SELECT date_trunc('{every}', min(decided_at))::TIMESTAMP FROM decisions")
+def first_period(history: History, every: Calendar, end: datetime, days: int) -> datetime | None:
+    """The start of the calendar period of the first decision before `end`; None without any.
+
+    Decisions more than `days` older than the last one do not count, such as of a clock that had not been set.
+    """
+    before = f"FROM decisions WHERE decided_at < {stamp(end)}"
+    (first,) = history.row(
+        f"SELECT date_trunc('{every}', min(decided_at))::TIMESTAMP {before}"
+        f" AND decided_at >= (SELECT max(decided_at) {before}) - INTERVAL {days} DAY"
+    )
     return None if first is None else first.replace(tzinfo=UTC)
 
 
