@@ -1,6 +1,7 @@
-"""Measure, keep the figures in var/bench/figures.json, and write the table and the plot that docs hold.
+"""Measure, keep the figures under var/bench, and write the tables and plots that docs hold.
 
-Servers can be measured in parts (`--only`): each part replaces its own figures and leaves the others'.
+Servers can be measured in parts (`--only`): each part replaces its own figures and leaves the others'. With `--small`
+everybody serves the network of `network` instead of a bundle, and the figures have a page of their own.
 """
 
 from __future__ import annotations
@@ -11,19 +12,18 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-from bench import report
+from bench import network, report
 from bench.applicants import People
 from bench.checks import WrongAnswerError
 from bench.contenders import CONTENDERS, WORK, Contender
 from bench.measure import Plan, measure
 from bench.process import StartError
 
-FIGURES = WORK / "figures.json"
 ROOT = Path(__file__).parent.parent
-PAGE = ROOT / "docs" / "benchmarks.md"
-PLOT = ROOT / "docs" / "figures" / "bench.svg"
+DOCS = ROOT / "docs"
 README = ROOT / "README.md"
 START, END = "<!-- benchmarks -->\n", "<!-- /benchmarks -->"
 
@@ -32,6 +32,7 @@ def main() -> int:
     """Measure what is asked for and write it down."""
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("bundle", type=Path, help="the bundle whose graph everybody serves")
+    parser.add_argument("--small", action="store_true", help="a made-up network of 23-64-32-1 in the bundle's place")
     names = [contender.name for contender in CONTENDERS]
     parser.add_argument("--only", nargs="+", metavar="SERVER", help=f"some of: {', '.join(names)}")
     parser.add_argument("--rounds", type=int, default=3)
@@ -41,18 +42,22 @@ def main() -> int:
     if unknown := set(asked.only or ()) - set(names):
         parser.error(f"--only {sorted(unknown)[0]}: servers are {', '.join(names)}")
     chosen = [one for one in CONTENDERS if asked.only is None or one.name in asked.only]
-    figures = _measured(chosen, asked.bundle.resolve(), asked.rounds, asked.seconds)
-    print(report.page(figures))
+    name = "bench-small" if asked.small else "bench"
+    kept = WORK / f"{name}.json"
+    WORK.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix="bench-") as folder:
+        bundle = network.make(Path(folder) / "small") if asked.small else asked.bundle.resolve()
+        figures = _measured(chosen, bundle, asked.rounds, asked.seconds, kept)
+    print(report.page(figures, name))
     if asked.write:
-        _write(figures)
+        _write(figures, name)
     return 0
 
 
-def _measured(chosen: list[Contender], bundle: Path, rounds: int, seconds: int) -> dict[str, Any]:
+def _measured(chosen: list[Contender], bundle: Path, rounds: int, seconds: int, kept: Path) -> dict[str, Any]:
     people = People.made(bundle)
     plan = Plan(bundle, people.approved(), people.mixed(), seconds)
-    WORK.mkdir(parents=True, exist_ok=True)
-    figures = json.loads(FIGURES.read_text()) if FIGURES.exists() else {"servers": {}}
+    figures = json.loads(kept.read_text()) if kept.exists() else {"servers": {}}
     digest = people.bundle.digest
     if figures.get("digest") != digest:  # of another graph: not to be compared
         figures = {"digest": digest, "servers": {}}
@@ -77,7 +82,7 @@ def _measured(chosen: list[Contender], bundle: Path, rounds: int, seconds: int) 
                 fresh[one.name] = {"failed": str(error)}
             print(f"round {number + 1}: {one.name}", _shown(fresh[one.name]), file=sys.stderr, flush=True)
     figures["servers"] |= fresh
-    FIGURES.write_text(json.dumps(figures, indent=1))
+    kept.write_text(json.dumps(figures, indent=1))
     return figures
 
 
@@ -97,9 +102,11 @@ def _shown(figures: dict[str, Any]) -> str:
     return ", ".join(f"{last[size]['cpu_us']:.0f} µs at {size}" for size in report.SIZES if size in last)
 
 
-def _write(figures: dict[str, Any]) -> None:
-    PAGE.write_text(report.page(figures))
-    report.plot(figures, PLOT)
+def _write(figures: dict[str, Any], name: str) -> None:
+    (DOCS / f"{name.replace('bench', 'benchmarks')}.md").write_text(report.page(figures, name))
+    report.plot(figures, DOCS / "figures" / f"{name}.svg")
+    if name != "bench":
+        return
     before, found, rest = README.read_text().partition(START)
     if not found:
         raise SystemExit(f"{README.name}: add {START.strip()} and {END} where the table belongs")

@@ -18,6 +18,10 @@ from bench.load import CROWD
 
 Figures = Mapping[str, Any]
 SIZES = ("1", "100")
+SMALL = (
+    "A made-up network of 23-64-32-1, the size that comparisons of servers commonly use, in place of a trained model: "
+    "its graph costs next to nothing, so this is each server's own share. A real model is in [Benchmarks](benchmarks.md)."
+)
 LONELY = (
     "scoring-api scores together what arrives in one turn of its event loop; with one connection nothing does, and "
     "every request costs a whole run of the graph."
@@ -32,8 +36,8 @@ def machine() -> str:
     return f"{name}, {os.cpu_count()} cores, Linux, Python {platform.python_version()}"
 
 
-def page(figures: Figures) -> str:
-    """All figures as Markdown."""
+def page(figures: Figures, name: str) -> str:
+    """All figures as Markdown, with the plot of that name."""
     servers = figures["servers"]
     measured = [one for one in CONTENDERS if servers.get(one.name, {}).get("rounds")]
     missing = [(one.name, servers[one.name]["failed"]) for one in CONTENDERS if "failed" in servers.get(one.name, {})]
@@ -43,6 +47,7 @@ def page(figures: Figures) -> str:
         "",
         f"{figures['machine']}. {figures['date']}. Bundle `{figures['dataset']}` ({figures['fields']} fields, graph of "
         f"{figures['graph_kb']} kB), the same ONNX graph everywhere.",
+        *([SMALL] if name == "bench-small" else []),
         "Each server has one core and one worker, wrk the other core, 8 connections, bodies that differ; every body's "
         "PDs were checked first.",
         "CPU is user and system time of the server's whole process tree. Medians of "
@@ -50,7 +55,7 @@ def page(figures: Figures) -> str:
         "`others` is how many cores were busy with anything else meanwhile: "
         "what shares a core's caches and threads makes every figure higher.",
         "",
-        "![CPU time per request](figures/bench.svg)",
+        f"![CPU time per request](figures/{name}.svg)",
         "",
     ]
     for size in SIZES:

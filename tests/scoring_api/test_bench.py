@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench import report, wires
+from bench import network, report, wires
 from bench.applicants import BODIES, People
 from bench.checks import WRONG, WrongAnswerError, await_answer, check, wrong_inputs
 from bench.contenders import CONTENDERS, Contender
@@ -40,6 +40,13 @@ ANSWERS: dict[str, Callable[[list[float]], Any]] = {
 @pytest.fixture(scope="module")
 def people(tmp_path_factory: pytest.TempPathFactory) -> People:
     return People.made(make_bundle(tmp_path_factory.mktemp("bundles") / "toy").path)
+
+
+def test_the_small_network_is_the_same_every_time_and_declines_somebody(tmp_path: Path) -> None:
+    one, other = (People.made(network.make(tmp_path / name)) for name in ("one", "other"))
+    assert one.bundle.digest == other.bundle.digest
+    decided = one.bundle.policy.decisions(one.mixed().pd)
+    assert set(decided.tolist()) == {0, 1, 2}
 
 
 @contextmanager
@@ -177,7 +184,7 @@ def test_the_report_gives_medians_in_order_and_says_what_failed() -> None:
     }
     servers["ray"] = {"failed": "no word"}
     figures = {"machine": "m", "date": "d", "dataset": "toy", "fields": 5, "graph_kb": 2, "rounds": 3, "seconds": 2}
-    page = report.page({**figures, "servers": servers})
+    page = report.page({**figures, "servers": servers}, "bench")
     first = page.partition("## 1 applicant per request")[2].partition("## 100")[0].splitlines()
     rows = [line.split("|")[1:4] for line in first if line.startswith("| ")][1:]
     named = [one for one in CONTENDERS if 1 in one.sizes and one.name != "ray"]
