@@ -19,8 +19,8 @@ from bench.load import CROWD
 Figures = Mapping[str, Any]
 SIZES = ("1", "100")
 SMALL = (
-    "A made-up network of 23-64-32-1, the size that comparisons of servers commonly use, in place of a trained model: "
-    "its graph costs next to nothing, so this is each server's own share. A real model is in [Benchmarks](benchmarks.md)."
+    "A made-up network of 23-64-32-1, the size that comparisons of servers commonly use, in place of a trained one: "
+    "its graph costs next to nothing, so this is each server's own share. A real model's is [here](benchmarks.md)."
 )
 LONELY = (
     "scoring-api scores together what arrives in one turn of its event loop; with one connection nothing does, and "

@@ -5,9 +5,8 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
-from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, date, datetime, time
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, time
 from typing import Any
 
 from sqlalchemy import Engine
@@ -25,24 +24,13 @@ from scoring_api.journal.verify import Verification
 from scoring_api.settings import Settings
 
 
-def register(add: Callable[..., argparse.ArgumentParser]) -> None:
-    """Add the commands to a parser's subparsers; each sets `run`, which gives the exit code."""
-    verify = add("verify", help="find changed, removed, reordered and cut-off decisions; exit code 1 if there are any")
-    verify.add_argument("--log", type=Path, metavar="FILE", help="a service's log: the chain heads in it count too")
-    verify.set_defaults(run=_verify)
-    again = add("replay", help="score a recorded decision again with bundle=DIR; exit code 1 unless bit-equal")
-    again.add_argument("decision_id")
-    again.set_defaults(run=_replay)
-    retention = add("retention", help="delete the values of applicants decided before a day; the chain stays")
-    retention.add_argument("--before", type=date.fromisoformat, required=True, metavar="YYYY-MM-DD")
-    retention.set_defaults(run=_retention)
-    migrate = add("migrate", help="bring the journal's tables up to date; serve does it too where it may")
-    migrate.set_defaults(run=_migrate)
-    for command in (verify, again, retention, migrate):
-        command.add_argument("--settings", type=Path, help="YAML file of settings")
-        command.add_argument(
-            "overrides", nargs="*", metavar="key=value", help="any setting, such as journal.volume=DIR"
-        )
+def run(chosen: argparse.Namespace) -> int:
+    """Run the command that was chosen.
+
+    Raises:
+        ServiceError: it cannot be done.
+    """
+    return COMMANDS[chosen.command](chosen)
 
 
 def _verify(chosen: argparse.Namespace) -> int:
@@ -102,3 +90,6 @@ def _answering() -> Iterator[None]:
     except SQLAlchemyError as error:
         kind = type(error).__name__
         raise JournalUnavailableError(f"the journal does not answer ({kind}); check {VARIABLE}") from None
+
+
+COMMANDS = {"verify": _verify, "replay": _replay, "retention": _retention, "migrate": _migrate}
