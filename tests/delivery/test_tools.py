@@ -38,7 +38,7 @@ def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.usefixtures("bare")
 def test_every_program_that_go_can_build_is_built_into_var() -> None:
     lines = tools.install()
-    assert [line.split()[0] for line in lines] == list(tools.TOOLS)
+    assert [line.split()[0] for line in lines] == [tool.name for tool in tools.TOOLS.values() if not tool.rarely]
     made = {path.name for path in Path("var/tools").iterdir()}
     assert made == {tool.name for tool in tools.TOOLS.values() if tool.module}
 
@@ -50,6 +50,13 @@ def test_only_what_is_asked_for_is_built() -> None:
     assert [path.name for path in Path("var/tools").iterdir()] == ["helm"]
     with pytest.raises(ToolsMissingError, match="hlem: not known; the tools are actionlint"):
         tools.install(["hlem"])
+
+
+def test_what_few_need_is_missed_by_those_alone(bare: Path) -> None:
+    (bare / "pulumi").unlink()
+    assert "pulumi" not in "".join(tools.install())
+    with pytest.raises(ToolsMissingError, match=r"pulumi is missing: see https://www\.pulumi\.com"):
+        tools.install(["pulumi"])
 
 
 def test_what_cannot_be_had_is_named_with_where_it_is(bare: Path) -> None:

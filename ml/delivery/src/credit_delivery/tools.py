@@ -19,12 +19,14 @@ class Tool:
     """A program; `module` is what `go install` takes, empty where there is no such way.
 
     `folder` is for a module that replaces some of its parts, which `go install` refuses: where in it the program is.
+    `rarely` is one that only its own commands need: looked for when it is asked for by name.
     """
 
     name: str
     module: str
     page: str
     folder: str = ""
+    rarely: bool = False
 
 
 TOOLS = {
@@ -45,6 +47,12 @@ TOOLS = {
             "https://github.com/sigstore/policy-controller",
             folder="./cmd/tester",
         ),
+        Tool(
+            "pulumi",
+            "",
+            "https://www.pulumi.com/docs/iac/download-install/ for the version in infra/pulumi/.pulumi.version",
+            rarely=True,
+        ),
         Tool("promtool", "github.com/prometheus/prometheus/cmd/promtool@v0.306.0", "https://prometheus.io/download/"),
     )
 }
@@ -62,14 +70,14 @@ def how_to_get(name: str) -> str:
 
 
 def install(names: Sequence[str] = ()) -> list[str]:
-    """Install what is missing and can be, of these or of all; gives a line about each program.
+    """Install what is missing and can be, of these or of all that many need; gives a line about each program.
 
     Raises:
         ToolsMissingError: something is missing still, or no tool has that name.
     """
     if strangers := [name for name in names if name not in TOOLS]:
         raise ToolsMissingError(f"{', '.join(strangers)}: not known; the tools are {', '.join(TOOLS)}")
-    wanted = [tool for tool in TOOLS.values() if not names or tool.name in names]
+    wanted = [tool for tool in TOOLS.values() if (tool.name in names if names else not tool.rarely)]
     for tool in wanted:
         if programs.find(tool.name) is None and tool.module:
             # A failure shows in the missing program, whose advice names another way.
