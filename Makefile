@@ -14,7 +14,7 @@ KIND = $(if $(shell docker ps --quiet --filter name=^credit-control-plane$$ 2>/d
 export DO_NOT_TRACK := 1
 export ORT_DISABLE_TELEMETRY := 1
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-infra lock demo test test-images test-infra check check-workflows format data explore train cards mlflow serve bench pictures video tools adopt images run-image up push load drift status down release promote confirm rollback freeze e2e e2e-full rehearse replay sbom licences scan manifests release-files publish-models sign provision docs-infra preview clean
+.PHONY: help setup setup-infra lock demo test test-images test-infra check check-workflows format data explore train cards mlflow serve bench pictures video tools adopt images run-image up push load drift status down release promote confirm rollback freeze e2e e2e-full rehearse replay sbom licences scan manifests release-files attestations publish-models sign provision docs-infra preview clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -163,20 +163,25 @@ manifests: setup ## how rendered manifests differ from a commit: make manifests 
 release-files: setup ## notes and chart packages: make release-files VERSION=v1.2.3
 	$(BIN)/python -m credit_delivery.supply_chain release-files $(VERSION)
 
-publish-models: setup ## copy released model images: make publish-models REGISTRY=…
+attestations: setup ## bill and provenance of a model image: make attestations MODEL=taiwan-1
+	$(BIN)/python -m credit_delivery.supply_chain attestations $(MODEL)
+
+publish-models: setup ## copy released model images, attest and sign them: make publish-models REGISTRY=…
 	$(BIN)/python -m credit_delivery.supply_chain publish-models $(REGISTRY)
 
 sign: ## sign an image by its digest, keyless: make sign IMAGE=name@sha256:…
 	cosign sign --yes --new-bundle-format=false --use-signing-config=false $(IMAGE)
 
 provision: setup-infra ## make what preview showed: make provision STACK=staging
-	cd infra/pulumi && pulumi up --yes --stack $(STACK) --policy-pack policy
+	@$(BIN)/credit-release tools pulumi
+	cd infra/pulumi && PATH="$$PATH:$(CURDIR)/var/tools" pulumi up --yes --stack $(STACK) --policy-pack policy
 
 docs-infra: setup-infra ## draw docs/infrastructure.md from the Pulumi program
 	cd infra/pulumi && ../../$(INFRA)/python -m credit_infra.document $(ARGS)
 
 preview: setup-infra ## what pulumi would change: make preview STACK=staging
-	cd infra/pulumi && pulumi preview --stack $(STACK) --policy-pack policy
+	@$(BIN)/credit-release tools pulumi
+	cd infra/pulumi && PATH="$$PATH:$(CURDIR)/var/tools" pulumi preview --stack $(STACK) --policy-pack policy
 
 clean: ## remove everything generated, the environment too
 	rm -rf var .venv .venv-infra

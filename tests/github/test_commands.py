@@ -19,7 +19,7 @@ NOT_IN_CI_RUN = {
     "make e2e": "needs kind, and many minutes: .ci/run has it where there is time",
     "make promote": "as credit-release promote",
     "make provision": "needs an account in AWS",
-    "make publish-models": "needs a registry; tests/github/test_release_files.py has a stand-in",
+    "make publish-models": "needs a registry; tests/github/test_model_images.py has a stand-in",
     "make release-files": "needs a version in the changelog; tests/github/test_release_files.py brings one",
     "make sign": "needs Sigstore; tests/charts/test_signatures.py has an authority of its own",
 }

@@ -5,28 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from credit_contract.bundle import DatasetVersion
-from credit_delivery import programs, record
+from credit_delivery import programs
 from credit_delivery.environments import model_file
-from credit_delivery.record import Latency, ReleaseRecord
 from credit_delivery.supply_chain.__main__ import main
 
 from .workflows import ROOT
 
 PERSON = ["-c", "user.name=A", "-c", "user.email=a@example.com"]
-REGISTRY = "registry.example/team"
-DIGEST = "sha256:" + "a" * 64
-STAND_IN = """\
-#!/bin/sh
-# Registries by file: imagetools create copies a digest, inspect tells it.
-echo "$(basename "$0") $*" >> "$STORE/calls"
-for last; do :; done
-file() { echo "$STORE/$(echo "$1" | tr '/:' '__')"; }
-case "$1 $2 $3" in
-"buildx imagetools inspect") cat "$(file "$last")" ;;
-"buildx imagetools create") printf '{"digest": "%s"}' "${PUSHED:-${last#*@}}" > "$(file "$6")" ;;
-esac
-"""
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -52,39 +37,6 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def _helm() -> None:
     if programs.find("helm") is None:
         (pytest.fail if os.environ.get("CI") else pytest.skip)("helm is missing: `make tools`")
-
-
-@pytest.fixture
-def store(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where docker and cosign that stand in keep what they were asked."""
-    folder = tmp_path_factory.mktemp("store")
-    for name in ("docker", "cosign"):
-        (folder / name).write_text(STAND_IN)
-        (folder / name).chmod(0o755)
-    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.setenv("STORE", str(folder))
-    return folder
-
-
-def release(checkout: Path, tag: str, image: str) -> None:
-    made = ReleaseRecord(
-        tag=tag,
-        model_digest="b" * 64,
-        policy_digest="c" * 64,
-        image=image,
-        image_digest=DIGEST,
-        dataset=DatasetVersion(name="simulated", version="v2", sha256="0" * 64, holdout_sha256="1" * 64),
-        commit="d" * 40,
-        metrics={},
-        gates=(),
-        latency=Latency(p50_us=1, p99_us=2),
-        parent=None,
-    )
-    path = checkout / record.file(tag)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(made.text())
-    git(checkout, "add", "-A")
-    git(checkout, "commit", "--quiet", "-m", f"Release {tag}")
 
 
 def refused(*arguments: str) -> None:
@@ -156,48 +108,3 @@ def test_a_release_has_its_notes_and_every_chart_in_its_version(checkout: Path) 
 def test_a_version_without_notes_or_of_another_form_is_refused(checkout: Path, version: str) -> None:
     refused("release-files", version)
     assert not (checkout / "var/release").exists()
-
-
-def test_a_released_model_is_copied_by_digest_and_signed(checkout: Path, store: Path) -> None:
-    release(checkout, "a", "ghcr.example/team/credit-model")
-    main(["publish-models", REGISTRY])
-    calls = (store / "calls").read_text()
-    assert f"--tag {REGISTRY}/credit-model:a ghcr.example/team/credit-model@{DIGEST}" in calls
-    *_, last = calls.splitlines()
-    assert last.startswith("cosign sign --yes ")
-    assert last.endswith(f" {REGISTRY}/credit-model@{DIGEST}")
-
-
-def test_a_model_is_copied_once(checkout: Path, store: Path) -> None:
-    release(checkout, "a", "ghcr.example/team/credit-model")
-    main(["publish-models", REGISTRY])
-    main(["publish-models", REGISTRY])
-    assert (store / "calls").read_text().count("imagetools create") == 1
-
-
-def test_a_model_that_is_where_it_was_built_is_signed_there(checkout: Path, store: Path) -> None:
-    release(checkout, "a", f"{REGISTRY}/credit-model")
-    (store / f"{REGISTRY}/credit-model:a".translate({ord("/"): "_", ord(":"): "_"})).write_text(
-        f'{{"digest": "{DIGEST}"}}'
-    )
-    main(["publish-models", REGISTRY])
-    calls = (store / "calls").read_text()
-    assert "imagetools create" not in calls
-    assert f"{REGISTRY}/credit-model@{DIGEST}" in next(line for line in calls.splitlines() if line.startswith("cosign"))
-
-
-def test_another_image_under_a_releases_tag_is_never_signed(
-    checkout: Path, store: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("PUSHED", "sha256:" + "e" * 64)
-    release(checkout, "a", "ghcr.example/team/credit-model")
-    refused("publish-models", REGISTRY)
-    assert "do not run it" in capsys.readouterr().err
-    assert "cosign" not in (store / "calls").read_text()
-
-
-@pytest.mark.usefixtures("store")
-def test_a_release_that_is_on_no_registry_is_named(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    release(checkout, "a", "credit-model")
-    refused("publish-models", REGISTRY)
-    assert "a was built without --registry" in capsys.readouterr().err

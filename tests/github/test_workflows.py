@@ -1,5 +1,6 @@
 import os
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -200,6 +201,8 @@ def test_no_model_is_proposed_unscanned_or_stays_unsigned() -> None:
     assert "if" not in model
     signs = [step for step in model["steps"] if "make publish-models" in step.get("run", "")]
     assert [step.get("if") for step in signs] == [None, "vars.AWS_BUILD_ROLE"]
+    # The provenance of a model names the commit of its record, which a shallow clone does not have.
+    assert model["steps"][0]["with"]["fetch-depth"] == 0
     assert "ml/releases/*.json" in WORKFLOWS["images"]["on"]["push"]["paths"]
 
 
@@ -207,11 +210,26 @@ def test_a_confirmation_starts_the_promotion() -> None:
     assert matches(confirmation.file("a"), WORKFLOWS["promote"]["on"]["push"]["paths"])
 
 
-def test_the_cli_of_pulumi_is_the_version_of_its_library() -> None:
+def test_the_cli_of_pulumi_is_pinned_in_one_place_to_the_version_of_its_library() -> None:
     lock = (ROOT / "infra/pulumi/requirements.lock").read_text()
     (library,) = re.findall(r"^pulumi==([\d.]+)", lock, re.MULTILINE)
-    used = {step["with"]["pulumi-version"] for _, step, _ in steps() if "pulumi/actions@" in step.get("uses", "")}
-    assert used == {library}
+    used = [step["with"] for _, step, _ in steps() if "pulumi/actions@" in step.get("uses", "")]
+    assert used
+    assert [given for given in used if "pulumi-version" in given] == []
+    (pin,) = {given["pulumi-version-file"] for given in used}
+    assert (ROOT / pin).read_text().strip() == library
+    assert pin in tools.how_to_get("pulumi")
+
+
+@pytest.mark.parametrize("target", ["preview", "provision"])
+def test_without_the_cli_of_pulumi_make_says_where_to_get_which(tmp_path: Path, target: str) -> None:
+    for name in ("make", "sh"):
+        (tmp_path / name).symlink_to(shutil.which(name) or name)
+    given = ["--assume-old", ".venv-infra/ready", target, "STACK=staging"]
+    with pytest.raises(CommandFailedError) as failed:
+        programs.run(["make", *given], environment={"PATH": str(tmp_path)}, folder=ROOT)
+    assert "pulumi is missing: see https://www.pulumi.com/" in failed.value.output
+    assert "infra/pulumi/.pulumi.version" in failed.value.output
 
 
 @pytest.mark.parametrize("linter", ["actionlint", "zizmor"])

@@ -15,8 +15,10 @@ from pathlib import Path
 from credit_contract.errors import ContractError
 from credit_delivery.errors import DeliveryError, RefusedError
 from credit_delivery.programs import run
+from credit_delivery.repository import Repository
 from credit_delivery.supply_chain import (
     advisories,
+    attestations,
     licences,
     locks,
     manifests,
@@ -61,7 +63,11 @@ def _parser() -> argparse.ArgumentParser:
     differ.add_argument("base", help="the commit, such as origin/main")
     files = add("release-files", _release_files, "write notes and chart packages of a version into var/release")
     files.add_argument("version", help="the tag, such as v1.2.3")
-    publish = add("publish-models", _publish_models, "copy released model images to a registry and sign them there")
+    attest = add(
+        "attestations", _attestations, "write a released model image's bill and provenance into var/attestations"
+    )
+    attest.add_argument("tag", help="a release in ml/releases")
+    publish = add("publish-models", _publish_models, "copy released model images to a registry, attest and sign them")
     publish.add_argument("registry", help="its address, without the image")
     return parser
 
@@ -114,6 +120,11 @@ def _manifests(chosen: argparse.Namespace) -> None:
 
 def _release_files(chosen: argparse.Namespace) -> None:
     print("\n".join(map(str, release_files.write(chosen.version, HERE, VAR / "release"))))
+
+
+def _attestations(chosen: argparse.Namespace) -> None:
+    written = attestations.write(Repository(Path.cwd()), chosen.tag, VAR / "attestations" / chosen.tag)
+    print("\n".join(map(str, written)))
 
 
 def _publish_models(chosen: argparse.Namespace) -> None:

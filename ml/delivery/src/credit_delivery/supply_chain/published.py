@@ -1,15 +1,17 @@
-"""Released model images, in a registry under the digest of their record, and signed there. Builds nothing."""
+"""Released model images, in a registry under the digest of their record, attested and signed there. Builds nothing."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from credit_delivery import record
 from credit_delivery.errors import CommandFailedError, ReleaseError
-from credit_delivery.programs import run
+from credit_delivery.programs import run, succeeds
 from credit_delivery.record import ReleaseRecord
 from credit_delivery.repository import Repository
+from credit_delivery.supply_chain import attestations
 
 # The policy controller (0.13) does not read signatures in cosign 3's own format yet; `make sign` does the same.
 LEGACY = ("--new-bundle-format=false", "--use-signing-config=false")
@@ -20,15 +22,16 @@ def publish(root: Path, registry: str) -> list[str]:
     """A line for each release; what is in `registry` already is left as it is.
 
     Raises:
-        ReleaseError: a release was never pushed, or the registry has another image under its tag.
+        ReleaseError: a release was never pushed, or the registry has another image under its tag than its record says.
         CommandFailedError: docker or cosign could not.
     """
     repository = Repository(root)
     tags = [Path(path).stem for path in repository.names(record.FOLDER) if path.endswith(".json")]
-    return [_publish(record.read(repository, tag), f"{registry.rstrip('/')}/{IMAGE}") for tag in sorted(tags)]
+    target = f"{registry.rstrip('/')}/{IMAGE}"
+    return [_publish(repository, record.read(repository, tag), target) for tag in sorted(tags)]
 
 
-def _publish(release: ReleaseRecord, target: str) -> str:
+def _publish(repository: Repository, release: ReleaseRecord, target: str) -> str:
     there = _digest(f"{target}:{release.tag}")
     if there is None:
         if "/" not in release.image:
@@ -40,9 +43,22 @@ def _publish(release: ReleaseRecord, target: str) -> str:
         there = _digest(f"{target}:{release.tag}")
     if there != release.image_digest:
         raise ReleaseError(f"{target}:{release.tag} is {there}, its record says {release.image_digest}: do not run it")
-    # Signed again where it was there already: a copy whose signing failed must not stay unsigned.
-    run(["cosign", "sign", "--yes", *LEGACY, f"{target}@{release.image_digest}"])
+    image = f"{target}@{release.image_digest}"
+    # The signature comes last: where there is one everything is, and a copy that failed halfway is finished here.
+    if not succeeds(["cosign", "download", "signature", image]):
+        _attest(repository, release, image)
+        run(["cosign", "sign", "--yes", *LEGACY, image])
     return f"{target}:{release.tag}  {there}"
+
+
+def _attest(repository: Repository, release: ReleaseRecord, image: str) -> None:
+    """Put what is said about the image beside it, in the place of what was said before."""
+    with TemporaryDirectory(prefix="credit-attest-") as folder:
+        for kind, predicate in attestations.make(repository, release, image).items():
+            path = Path(folder, kind)
+            path.write_text(json.dumps(predicate), encoding="utf-8")
+            command = ["cosign", "attest", "--yes", *LEGACY, "--replace", "--type", kind, "--predicate", str(path)]
+            run([*command, image])
 
 
 def _digest(reference: str) -> str | None:

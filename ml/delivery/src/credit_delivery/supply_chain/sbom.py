@@ -19,24 +19,31 @@ def document(lock: Lock, licences: Mapping[str, str], created: str) -> dict[str,
     content = sha256(json.dumps([(p.name, p.version, p.hashes) for p in lock.packages]).encode()).hexdigest()
     parts = [_part(package, licences.get(package.name, UNKNOWN)) for package in lock.packages]
     return {
+        **preamble(lock.name, content, created),
+        "packages": [{"SPDXID": WHOLE, "name": lock.name, **nothing_more("NOASSERTION")}, *parts],
+        "relationships": [relation(DOCUMENT, "DESCRIBES", WHOLE)]
+        + [relation(WHOLE, "DEPENDS_ON", part["SPDXID"]) for part in parts],
+    }
+
+
+def preamble(name: str, content: str, created: str) -> dict[str, Any]:
+    """How every bill begins; `content` is a hash of what it is about, which makes its address its own."""
+    return {
         "spdxVersion": "SPDX-2.3",
         "dataLicense": "CC0-1.0",
         "SPDXID": DOCUMENT,
-        "name": lock.name,
-        "documentNamespace": f"https://spdx.org/spdxdocs/{lock.name}-{content}",
+        "name": name,
+        "documentNamespace": f"https://spdx.org/spdxdocs/{name}-{content}",
         "creationInfo": {"created": created, "creators": ["Tool: credit-delivery"]},
-        "packages": [{"SPDXID": WHOLE, "name": lock.name, **_nothing_more("NOASSERTION")}, *parts],
-        "relationships": [_relation(DOCUMENT, "DESCRIBES", WHOLE)]
-        + [_relation(WHOLE, "DEPENDS_ON", part["SPDXID"]) for part in parts],
     }
+
+
+def external(purl: str) -> dict[str, str]:
+    """A package's URL, as a reference."""
+    return {"referenceCategory": "PACKAGE-MANAGER", "referenceType": "purl", "referenceLocator": purl}
 
 
 def _part(package: Package, licence: str) -> dict[str, Any]:
-    reference = {
-        "referenceCategory": "PACKAGE-MANAGER",
-        "referenceType": "purl",
-        "referenceLocator": package.purl,
-    }
     # A lock's hashes are those of a release's files; which one is installed depends on the machine.
     comment = (
         {"comment": f"files that may be installed, by sha256: {' '.join(package.hashes)}"} if package.hashes else {}
@@ -45,13 +52,14 @@ def _part(package: Package, licence: str) -> dict[str, Any]:
         "SPDXID": f"SPDXRef-{package.name}-{sha256(package.purl.encode()).hexdigest()[:8]}",
         "name": package.name,
         "versionInfo": package.version,
-        "externalRefs": [reference],
-        **_nothing_more(licence),
+        "externalRefs": [external(package.purl)],
+        **nothing_more(licence),
         **comment,
     }
 
 
-def _nothing_more(licence: str) -> dict[str, Any]:
+def nothing_more(licence: str) -> dict[str, Any]:
+    """What SPDX wants to be said of a package and nobody here looked into."""
     return {
         "downloadLocation": "NOASSERTION",
         "filesAnalyzed": False,
@@ -61,5 +69,6 @@ def _nothing_more(licence: str) -> dict[str, Any]:
     }
 
 
-def _relation(one: str, kind: str, other: str) -> dict[str, str]:
+def relation(one: str, kind: str, other: str) -> dict[str, str]:
+    """One edge, by SPDX's word for its kind."""
     return {"spdxElementId": one, "relationshipType": kind, "relatedSpdxElement": other}
