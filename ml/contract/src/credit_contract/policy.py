@@ -7,6 +7,7 @@ Does not know how reasons are ranked (the service does).
 from __future__ import annotations
 
 import math
+from functools import cached_property
 from typing import Annotated, Literal, Self
 
 import numpy as np
@@ -74,7 +75,7 @@ class Policy(Frozen):
 
     def scores(self, pd: npt.NDArray[np.floating]) -> npt.NDArray[np.int64]:
         """`score` for many: int64 [n]."""
-        inside = np.clip(pd.astype(np.float64), 1e-6, 1 - 1e-6)
+        inside = np.minimum(np.maximum(pd.astype(np.float64), 1e-6), 1 - 1e-6)
         points = np.log((1 - inside) / inside / self.base_odds) * (self.points_to_double / math.log(2))
         return np.rint(self.base_score + points).astype(np.int64)
 
@@ -84,7 +85,7 @@ class Policy(Frozen):
 
     def decisions(self, pd: npt.NDArray[np.floating]) -> npt.NDArray[np.int8]:
         """Positions in DECISIONS for many: int8 [n]."""
-        return np.searchsorted([self.approve_below, self.decline_from], pd, side="right").astype(np.int8)
+        return self._cut_offs.searchsorted(pd, side="right").astype(np.int8)
 
     def band(self, pd: float) -> str:
         """The name of the band that takes this PD."""
@@ -92,4 +93,12 @@ class Policy(Frozen):
 
     def band_places(self, pd: npt.NDArray[np.floating]) -> npt.NDArray[np.int8]:
         """Positions in `bands` for many: int8 [n]."""
-        return np.searchsorted([band.pd_below for band in self.bands[:-1]], pd, side="right").astype(np.int8)
+        return self._borders.searchsorted(pd, side="right").astype(np.int8)
+
+    @cached_property
+    def _cut_offs(self) -> npt.NDArray[np.float64]:
+        return np.array([self.approve_below, self.decline_from])
+
+    @cached_property
+    def _borders(self) -> npt.NDArray[np.float64]:
+        return np.array([band.pd_below for band in self.bands[:-1]])

@@ -36,6 +36,8 @@ class Scores:
         """Places of those who are told reasons: who is not approved, or everybody."""
         if everybody:
             return list(range(len(self)))
+        if self.decision.count("approve") == len(self):
+            return []
         return [row for row, decision in enumerate(self.decision) if decision != "approve"]
 
 

@@ -26,6 +26,8 @@ from scoring_api.serving import Serving
 
 MOST = 64
 """Questions that are answered at once: in a greater crowd the first would wait for the last."""
+MOST_APPLICANTS = 512
+"""Applicants in one run of the graph: more of them leave the core's own cache."""
 
 
 @dataclass(slots=True)
@@ -184,7 +186,7 @@ def _portions(read: Sequence[Read]) -> Iterator[list[Read]]:
     portion: list[Read] = []
     applicants = 0
     for one in read:
-        if portion and applicants + len(one.batch) > INLINE:
+        if portion and applicants + len(one.batch) > MOST_APPLICANTS:
             yield portion
             portion, applicants = [], 0
         portion.append(one)
