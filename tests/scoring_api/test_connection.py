@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 import select
 import socket
 import time
@@ -95,6 +96,31 @@ def test_a_client_that_leaves_disturbs_nobody(client: httpx.Client) -> None:
             opened.sendall(request(PERSON)[:cut])
     assert client.post("/v1/score", json=GOOD).status_code == 200
     assert client.get("/ready").status_code == 200
+
+
+@pytest.mark.parametrize("path", [b"/v1/score", b"/predict"])
+@pytest.mark.parametrize("piece", [20, 10_000])
+def test_a_wish_for_another_protocol_is_passed_over(client: httpx.Client, path: bytes, piece: int) -> None:
+    wish = [b"Connection: Upgrade, HTTP2-Settings", b"Upgrade: h2c", b"HTTP2-Settings: AAEAAEAA"]
+    sent = request(PERSON, *wish).replace(b"/v1/score", path) * 2 + request(PERSON)
+    with connected(client) as opened:
+        for at in range(0, len(sent), piece):
+            opened.sendall(sent[at : at + piece])
+        found = answers(opened, 3)
+    assert [(status, len(told["results"])) for status, told in found] == [(200, 1)] * 3  # type: ignore[arg-type]
+
+
+def test_a_client_that_leaves_is_no_fault_of_the_service(client: httpx.Client) -> None:
+    def count(code: int) -> int:
+        labels = rf'requests_total{{code="{code}",model="\w+",route="/predict"}} (\d+)'
+        return sum(int(float(found)) for found in re.findall(labels, client.get("/metrics").text))
+
+    gone, faults = count(499), count(500)
+    with connected(client) as opened:
+        opened.sendall(HEAD.replace(b"/v1/score", b"/predict") + b"Content-Length: 10\r\n\r\n12")
+    until = time.monotonic() + 20
+    while (count(499), count(500)) != (gone + 1, faults):
+        assert time.monotonic() < until
 
 
 @pytest.mark.parametrize("sent", [0, 12, len(HEAD) + 10, -5])

@@ -118,6 +118,7 @@ def changed(**inputs: Any) -> dict[str, Any]:
         (changed(name="letters"), 422, "numbers and categories"),
         (changed(data=["1", "2", "3"]), 422, "data must be"),
         (changed(data=[True, 1, 2]), 422, "data must be"),
+        (changed(name="categories", datatype="INT64", shape=[1, 2], data=[2**70, 1]), 422, "data must be 2 values"),
         (changed(parameters={"binary_data_size": 12}), 422, "are 12 bytes"),
         ({**request([GOOD]), "inputs": request([GOOD])["inputs"][:1] * 2}, 422, "occurs twice"),
         ({**request([GOOD]), "inputs": []}, 422, "numbers and categories"),

@@ -113,6 +113,7 @@ def test_outcomes_come_as_lists_and_files_too(recording: httpx.Client) -> None:
         (b'{"decision_id": "a", "outcome": "late", "date": "2026-01-01"}', "application/json", 422),
         (b'{"decision_id": "a", "outcome": "paid", "date": "2999-01-01"}', "application/json", 422),
         (b"decision_id,outcome,date\na,paid\n", "text/csv", 422),
+        (b"decision_id,outcome,outcome,date\na,paid,defaulted,2026-01-01\n", "text/csv", 400),
         (b"\xff", "text/csv", 400),
         (b"", "text/plain", 415),
     ],

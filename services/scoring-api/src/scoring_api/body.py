@@ -11,8 +11,8 @@ from scoring_api.errors import BodyTooLargeError, NoRoomError
 from scoring_api.reply import Headers
 
 
-class ClientGone(Exception):  # noqa: N818 - no error of anybody's
-    """The connection closed before the request was complete."""
+class ClientGone(BaseException):
+    """The connection closed before the request was complete: there is nobody to tell, so no handler of errors may."""
 
 
 class Room:

@@ -1,8 +1,8 @@
 """The connection: uvicorn's HTTP/1.1 protocol, plus what it lacks against slow and endless requests.
 
 A request must arrive whole within a time, its head within a size; what cannot be parsed is refused as a problem
-document. POST /v1/score takes the short way where nothing stands in it. Builds on uvicorn's `HttpToolsProtocol` and the
-callbacks that httptools makes on it.
+document; a wish for another protocol is passed over. POST /v1/score takes the short way where nothing stands in it.
+Builds on uvicorn's `HttpToolsProtocol` and the callbacks that httptools makes on it.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from scoring_api.shortcut import ShortCycle
 
 MAX_HEAD = 32_768
 SHORT_URL = SCORE.encode()
+UPGRADE = frozenset({b"connection", b"upgrade", b"http2-settings"})
 
 
 class Connection(HttpToolsProtocol):
@@ -41,6 +42,8 @@ class Connection(HttpToolsProtocol):
         self._head_size: int | None = None
         self._untaken = 0
         self._untaken_since = 0.0
+        self._wishes = False
+        self._wish_ends = 0
         self.edge: Edge = self.app
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -64,7 +67,10 @@ class Connection(HttpToolsProtocol):
             if 0 < announced(headers) <= self.edge.short_body_bytes:
                 self.cycle = cast(Any, ShortCycle(self, headers, self.parser.should_keep_alive()))
                 return
-        super().on_headers_complete()
+        # To speak another protocol; the parser then takes the body for that one's.
+        self._wishes = self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT"
+        if not self._wishes:
+            super().on_headers_complete()
 
     def _may_be_short(self) -> bool:
         """Whether no answer is under way before this one, and nothing unusual is asked of the connection."""
@@ -80,15 +86,32 @@ class Connection(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """The last byte of a request."""
         self._arriving_since = None
-        super().on_message_complete()
+        if not self._wishes:
+            super().on_message_complete()
 
     def data_received(self, data: bytes) -> None:
         """Bytes of any part of a request, or of several."""
         super().data_received(data)
+        if self._wishes:
+            self._read_without_wish(data[self._wish_ends :])
         if self._head_size is not None:
             self._head_size += len(data)
             if self._head_size > MAX_HEAD:
                 self._refuse(HeadTooLargeError(f"the request's head is larger than {MAX_HEAD:,} bytes"))
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Where uvicorn would warn: note where the parser stopped."""
+        stopped = sys.exception()
+        assert isinstance(stopped, httptools.HttpParserUpgrade)
+        self._wish_ends = stopped.args[0]
+
+    def _read_without_wish(self, rest: bytes) -> None:
+        """Read a request again as if it had not wished, as RFC 9110 (7.8) allows: Java's client wishes for HTTP/2."""
+        self._wishes = False
+        target = self.parser.get_method() + b" " + self.url + b" HTTP/" + self.parser.get_http_version().encode()
+        kept = [b"%b: %b" % header for header in self.headers if header[0] not in UPGRADE]
+        self.parser = httptools.HttpRequestParser(self)
+        self.data_received(b"\r\n".join([target, *kept, b"", rest]))
 
     def send_400_response(self, msg: str) -> None:
         """What httptools cannot parse, or a fault of ours in a callback: it raises both as errors of the parser."""

@@ -180,7 +180,7 @@ class TooManyApplicantsError(ServiceError):
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 
     def __init__(self, limit: int) -> None:
-        super().__init__(f"at most {limit} applicants in one request; split it, or upload a file to /predict")
+        super().__init__(f"at most {limit} applicants in such a request; split it")
 
 
 class UnsupportedMediaTypeError(ServiceError):

@@ -47,4 +47,5 @@ def configure(level: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    logging.captureWarnings(capture=True)
     logging.getLogger("alembic.runtime.plugins").setLevel("WARNING")  # it names each of its own at every start

@@ -124,8 +124,9 @@ def _from_json(tensor: Input, dtype: Any, where: str, count: int) -> Array:
     for layout in (list[value], list[list[value]]):  # type: ignore[valid-type]
         try:
             data: Any = msgspec.json.decode(tensor.data, type=layout)
-            array = np.array(data, dtype=dtype)
-        except (msgspec.MsgspecError, ValueError):
+            with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused as that
+                array = np.array(data, dtype=dtype)
+        except (msgspec.MsgspecError, ValueError, OverflowError):
             continue
         if array.size == count:
             return array.reshape(tensor.shape)

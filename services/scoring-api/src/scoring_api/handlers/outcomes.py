@@ -55,8 +55,12 @@ async def outcomes(request: Request, service: Service) -> dict[str, Any]:
 
 def _document(upload: Upload) -> Any:
     try:
-        if upload.media_type == CSV:
-            return list(csv.DictReader(io.StringIO(upload.content.decode("utf-8-sig")), strict=True))
-        return orjson.loads(upload.content)
+        if upload.media_type != CSV:
+            return orjson.loads(upload.content)
+        lines = csv.DictReader(io.StringIO(upload.content.decode("utf-8-sig")), strict=True)
+        header = lines.fieldnames or []
+        if len(set(header)) == len(header):
+            return list(lines)
     except (ValueError, csv.Error):
         raise MalformedBodyError(f"the body is not {upload.media_type}") from None
+    raise MalformedBodyError("the file's header names a column twice")
