@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from credit_contract.applicant import check, decode, encode, from_text, problems_of
+from credit_contract.applicant import check, decode, encode, expectation, from_text, problems_of
 from credit_contract.errors import ApplicantError
+from credit_contract.schema import Field
 
 GOOD = {"income": 1200.5, "job": "a", "debts": 2}
 
@@ -85,3 +86,8 @@ def test_numbers_as_files_have_them_are_read(schema, text):
     (row,) = from_text(schema, [{"income": text, "job": "a"}])
     assert row["income"] == float(text)
     assert problems_of(schema, row) == []
+
+
+def test_what_is_expected_is_told_to_the_last_digit():
+    limit = Field(name="limit", kind="integer", meaning="Limit.", minimum=0, maximum=12_345_678, reason="Limit")
+    assert expectation(limit) == "an integer from 0 to 12345678"

@@ -44,6 +44,17 @@ def test_a_decision_is_recorded_as_it_was_answered(recording: httpx.Client, bund
         assert "sex" not in record["applicant"]
 
 
+@pytest.mark.parametrize("listed", [True, False])
+def test_of_a_name_that_comes_twice_the_last_value_is_scored_and_recorded(
+    recording: httpx.Client, listed: bool
+) -> None:
+    body = json.dumps(BAD).replace("{", '{"late_payments": 0, ')
+    headers = {"content-type": "application/json"}
+    told = recording.post("/v1/score", content=f"[{body}]" if listed else body, headers=headers).json()["results"][0]
+    assert told["pd"] == recording.post("/v1/score", json=BAD).json()["results"][0]["pd"]
+    assert recording.get(f"/decisions/{told['id']}").json()["applicant"] == BAD
+
+
 @pytest.mark.parametrize("form", ["columns", "csv", "tensors"])
 def test_every_form_is_recorded(recording: httpx.Client, form: str) -> None:
     if form == "columns":

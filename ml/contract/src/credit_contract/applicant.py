@@ -45,7 +45,7 @@ def expectation(field: Field) -> str:
         shown = ", ".join(str(category) for category in field.categories[:12])
         return f"one of {shown}" + (", …" if len(field.categories) > 12 else "")
     noun = "an integer" if field.kind == "integer" else "a number"
-    return f"{noun} from {field.minimum:g} to {field.maximum:g}"
+    return f"{noun} from {field.minimum:.15g} to {field.maximum:.15g}"
 
 
 def fault(field: Field, value: Any) -> str | None:

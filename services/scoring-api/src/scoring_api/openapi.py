@@ -89,7 +89,8 @@ def _score() -> dict[str, Any]:
         "tags": ["scoring"],
         "summary": "Score applicants",
         "description": "One applicant, a list of them, or `columns` and `rows`. Every decision is durable before it is "
-        "answered; refer and decline come with at most four reasons.",
+        "answered; refer and decline come with at most four reasons. Of a name that comes twice in one object the last "
+        "value counts, for the score as for the record.",
         "operationId": "score",
         "parameters": [EXPLAIN, IDEMPOTENCY_KEY],
         "requestBody": body_of(APPLICANTS, files=False),
