@@ -7,7 +7,7 @@ from credit_delivery.bump import bump, freeze
 from credit_delivery.check import check
 from credit_delivery.confirmation import Observation, confirm
 from credit_delivery.environments import ImagePin, Name, with_pin
-from credit_delivery.errors import EnvironmentFileError, RefusedError
+from credit_delivery.errors import EnvironmentFileError, RefusedError, ReleaseError
 from credit_delivery.promotion import propose
 from credit_delivery.rollback import roll_back
 
@@ -112,6 +112,26 @@ def test_a_rollback_passes_without_evidence_even_when_frozen(staged: World) -> N
 def test_a_broken_file_is_refused(proposed: World) -> None:
     proposed.commit(MODEL, proposed.read(MODEL).replace("modelDigest", "modelDigets"))
     with pytest.raises(EnvironmentFileError, match="key modelDigest"):
+        check(proposed.repository, "main", proposed.rebuild)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("name", "proposed/mine.yaml"), ("name", "../../mine"), ("name", "journal.yaml"), ("version", "${oc.env:HOME}")],
+)
+def test_a_change_cannot_bring_a_dataset_to_be_judged_on(proposed: World, key: str, value: str) -> None:
+    path = record.file("b")
+    changed = json.loads(proposed.read(path))
+    changed["dataset"][key] = value
+    proposed.commit(path, json.dumps(changed))
+    with pytest.raises(ReleaseError, match=r"b\.json: key dataset: .* is no name of a dataset or version"):
+        check(proposed.repository, "main", proposed.rebuild)
+
+
+def test_a_change_cannot_bring_an_option_of_docker_as_its_image(proposed: World) -> None:
+    changed = json.loads(proposed.read(record.file("b"))) | {"image": "--volume=/:/host"}
+    proposed.commit(record.file("b"), json.dumps(changed))
+    with pytest.raises(ReleaseError, match=r"b\.json: key image"):
         check(proposed.repository, "main", proposed.rebuild)
 
 

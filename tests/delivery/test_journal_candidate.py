@@ -9,6 +9,7 @@ from sqlalchemy import create_engine, delete
 from credit_contract.bundle import DatasetVersion, write_bundle
 from credit_contract.decision import ChainHead, DecisionRecord, Provenance
 from credit_delivery import record
+from credit_delivery.check import check
 from credit_delivery.errors import EvidenceError
 from credit_delivery.holdout import Holdout, rebuild
 from credit_delivery.promotion import merge, propose
@@ -76,8 +77,14 @@ def test_a_candidate_of_the_journal_is_released_and_promoted_until_the_journal_f
 
     build(empty.repository, "retrained", bundle, again)
     assert record.read(empty.repository, "retrained").dataset == learned.dataset
+    base = empty.repository.head()
     merge(empty.repository, propose(empty.repository, "staging", "retrained", again), APPROVER)
     assert "tag: retrained" in empty.read("environments/staging/model.yaml")
+    assert check(empty.repository, base, again) == ["staging: model retrained"]
+    monkeypatch.delenv("JOURNAL_URL")
+    with pytest.raises(EvidenceError, match="was learned from the journal: set JOURNAL_URL"):
+        check(empty.repository, base, again)
+    monkeypatch.setenv("JOURNAL_URL", address)
     with create_engine(address).begin() as connection:
         connection.execute(delete(applicants).where(applicants.c.decision_id < "d050"))
     with pytest.raises(EvidenceError, match="the journal has forgotten applicants since; retrain"):

@@ -69,9 +69,20 @@ def test_nothing_runs_a_forks_code_with_the_repositorys_rights() -> None:
     assert [name for name, content in WORKFLOWS.items() if "pull_request_target" in content["on"]] == []
 
 
-def test_a_pull_request_meets_no_secret() -> None:
-    for where, job in pull_request_jobs():
-        assert "secrets." not in yaml.safe_dump(job), where
+def test_a_pull_request_meets_one_secret_and_only_after_somebody_looked_at_it() -> None:
+    meeting = {where: job for where, job in pull_request_jobs() if "secrets." in yaml.safe_dump(job)}
+    assert set(meeting) == {"check.evidence"}
+    job = meeting["check.evidence"]
+    assert set(re.findall(r"secrets\.(\w+)", yaml.safe_dump(job))) == {"JOURNAL_URL"}
+    for where in ("environment", "runs-on"):
+        needed, _, otherwise = job[where].rpartition(" || ")
+        assert otherwise.strip("'} ") == {"environment": "", "runs-on": "ubuntu-24.04"}[where]
+        assert "||" not in needed
+        assert "&& github.event.pull_request.head.repo.full_name == github.repository &&" in needed
+        assert "startsWith(github.head_ref, 'promote/')" in needed
+    (environment,) = [found for found in read(GITHUB / "settings.yml")["environments"] if found["name"] == "evidence"]
+    assert environment["reviewers"]
+    assert environment["prevent_self_review"]
 
 
 def test_a_fork_gets_neither_a_cloud_role_nor_a_token_that_writes() -> None:

@@ -5,6 +5,7 @@ Knows the form of credit_training.holdout's file. Does not import training, and 
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import zipfile
@@ -23,6 +24,7 @@ from credit_contract.schema import MISSING_CODE, FeatureSchema, Field
 from credit_delivery.errors import EvidenceError, ToolsMissingError
 from credit_delivery.programs import run
 
+JOURNAL = "JOURNAL_URL"
 Mask = npt.NDArray[np.bool_]
 Rebuild = Callable[[DatasetVersion], "Holdout"]
 """Gives the hold-out of a dataset version."""
@@ -111,10 +113,16 @@ def rebuild(dataset: DatasetVersion, root: Path, environment: Mapping[str, str] 
     `environment` is added to this process's own: where the journal is, of a version that was learned from it.
 
     Raises:
-        EvidenceError: it has not the hash that `dataset` says.
+        EvidenceError: it has not the hash that `dataset` says, or nobody said where the journal is.
         CommandFailedError: it cannot be rebuilt; credit-train says why.
         ToolsMissingError: credit-train is not installed.
     """
+    told = os.environ | dict(environment or {})
+    if learned_from_journal(dataset) and not told.get(JOURNAL):
+        raise EvidenceError(
+            f"{dataset.name} {dataset.version} was learned from the journal: set {JOURNAL} to it, as a role that may "
+            "only read; docs/ci.md says how a pull request gets it"
+        )
     beside = Path(sys.executable).with_name("credit-train")
     program = str(beside) if beside.exists() else shutil.which("credit-train")
     if program is None:

@@ -5,7 +5,10 @@ Written once, by `build`. Does not know environments.
 
 from __future__ import annotations
 
-from pydantic import ValidationError
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, ValidationError
 
 from credit_contract.bundle import DatasetVersion
 from credit_contract.digest import readable_json
@@ -16,6 +19,16 @@ from credit_delivery.errors import ReleaseError
 from credit_delivery.repository import Repository
 
 FOLDER = "ml/releases"
+WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+Image = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._/:-]*$")]
+
+
+def _named(dataset: DatasetVersion) -> DatasetVersion:
+    """The check of a pull request asks for it: it must be one by name, no file that the change brings along."""
+    for word in (dataset.name, dataset.version):
+        if not WORD.fullmatch(word) or word.endswith((".yaml", ".yml")):
+            raise ValueError(f"{word!r} is no name of a dataset or version")
+    return dataset
 
 
 class Estimate(Frozen):
@@ -42,9 +55,9 @@ class ReleaseRecord(Frozen):
     tag: Tag
     model_digest: ModelDigest
     policy_digest: ModelDigest
-    image: str
+    image: Image
     image_digest: ImageDigest
-    dataset: DatasetVersion
+    dataset: Annotated[DatasetVersion, AfterValidator(_named)]
     commit: str
     metrics: dict[str, Estimate]
     gates: tuple[GateResult, ...]
