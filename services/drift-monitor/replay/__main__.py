@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+import learning
 import numpy as np
 import stream
 from history import Lived, Plan, Strategy, replay
@@ -20,9 +21,9 @@ STRATEGIES: tuple[Strategy, ...] = ("never", "yearly", "verdict")
 STORIES = {
     "sba": (
         "A lender at the start of fiscal 2004 learns from loans approved in fiscal years 1989–1999: their four-year"
-        " performance window is complete, later ones' is not. Quarters of 2004–2012 follow, pooled to 500 decisions and"
-        " more (the last that fills ends in 2010), drawn by the sample's weights. Outcomes arrive on their real dates;"
-        " whom a model declines has none."
+        " performance window is complete, later ones' is not (the last section learns from all until 2003). Quarters of"
+        " 2004–2012 follow, pooled to 500 decisions and more (the last that fills ends in 2010), drawn by the sample's"
+        " weights. Outcomes arrive on their real dates; whom a model declines has none."
     ),
     "bank": (
         "Calls of a bank's campaigns, May 2008 to November 2010; “bad” is here that a deposit was taken, and it is"
@@ -51,6 +52,8 @@ def main() -> None:
         called = [one.verdict.verdict for one in lives[strategy]]
         print(f"{strategy}: {', '.join(f'{called.count(v)} {v}' for v in sorted(set(called)))}", flush=True)
     sections = []
+    if options.dataset == "sba":
+        sections.append(learning.write_section(came, plan, lives["never"], home() / "replay" / "sba"))
     if options.dataset == "simulated":
         options.out.mkdir(parents=True, exist_ok=True)
         sections.append(write_section(live(options.seed, plan, home() / "replay"), options.out))

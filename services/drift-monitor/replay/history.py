@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from lender import Model, fit
+from lender import Learns, Model, fit
 from stream import Stream
 
 from credit_contract import metrics
@@ -47,6 +47,7 @@ class Plan:
     seed: int
     pooled_vintages: int = 1
     cool_down_days: int = 365
+    learns: Learns = "complete"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +131,8 @@ def replay(stream: Stream, plan: Plan, strategy: Strategy, folder: Path) -> list
 
 def _fit(life: Life, as_of: Day) -> Model:
     plan = life.plan
-    return fit(life.stream, as_of, life.lent, plan.approval_rate, plan.recipe, plan.seed, life.folder / "bundles")
+    bundles = life.folder / "bundles"
+    return fit(life.stream, as_of, life.lent, plan.approval_rate, plan.recipe, plan.seed, bundles, plan.learns)
 
 
 def _due(strategy: Strategy, verdict: WindowVerdict, age: np.timedelta64, plan: Plan) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +24,7 @@ from credit_training.fit import FittedNetwork, fit_network
 from credit_training.network_recipe import NetworkRecipe
 from credit_training.portfolio import Portfolio
 
+Learns = Literal["complete", "as known", "weighted"]
 HELD_OUT = 5  # one fifth of the applicants learned from measures the model
 YEAR = np.timedelta64(365, "D")
 REDUCED = NetworkRecipe(folds=2, epochs=3, teacher_epochs=5, imagined=2000)
@@ -50,20 +52,39 @@ def fit(
     recipe: NetworkRecipe,
     seed: int,
     folder: Path,
+    learns: Learns = "complete",
 ) -> Model:
-    """The model of a lender at `as_of`, who has outcomes of `lent` applicants only, bool [n].
+    """The model of a lender at `as_of`, who has outcomes of `lent` applicants only, bool [n], and learns from `known`.
 
-    Only vintages whose performance window is complete are learned from. The cut-off approves `approval_rate` of the
+    The cut-off approves `approval_rate` of the
     last year's applicants, and they are the baseline: what a lender knows of today's market without any outcome.
     """
-    complete = lent & (stream.applied + np.timedelta64(stream.performance_days, "D") <= as_of)
-    learned = stream.take(complete)
+    learned = stream.take(known(stream, as_of, lent, learns, seed))
     aside = learned.origin % HELD_OUT == 0
     network = fit_network(_portfolio(learned.take(~aside)), recipe, stream.steps, seed)
     test = learned.take(aside)
     recent = stream.take((stream.applied < as_of) & (stream.applied >= as_of - YEAR))
     bundle = _bundle(stream, network, test, recent, approval_rate, seed, folder / str(as_of))
     return Model(network, bundle, int((~aside).sum()))
+
+
+def known(
+    stream: Stream, as_of: np.datetime64, lent: npt.NDArray[np.bool_], learns: Learns, seed: int
+) -> npt.NDArray[Any]:
+    """Whom to learn from, as indices: of complete vintages, with outcomes dated before `as_of`, or those drawn anew.
+
+    Drawn by the inverse probability of not being censored (Robins and Rotnitzky 1992): an outcome that took t days is
+    known of those only who were t days old at `as_of`.
+    """
+    age = as_of - stream.applied
+    if learns == "complete":
+        return np.flatnonzero(lent & (age >= np.timedelta64(stream.performance_days, "D")))
+    rows = np.flatnonzero(lent & (stream.known <= as_of))
+    if learns == "as known":
+        return rows
+    ages = np.sort(age[lent & (stream.applied < as_of)])
+    old_enough = 1 - np.searchsorted(ages, (stream.known - stream.applied)[rows]) / len(ages)
+    return np.random.default_rng(seed).choice(rows, len(rows), p=(1 / old_enough) / np.sum(1 / old_enough))
 
 
 def _portfolio(stream: Stream) -> Portfolio:

@@ -37,6 +37,21 @@ def write_page(name: str, story: str, lives: Lives, folder: Path, *sections: str
     return path
 
 
+def first(lived: Sequence[Lived], verdict: str) -> str:
+    """The month in which the first window of this verdict began."""
+    return next((f"{one.verdict.start:%Y-%m}" for one in lived if one.verdict.verdict == verdict), "never")
+
+
+def means(lived: Sequence[Lived]) -> dict[str, float]:
+    """Figures of hindsight over all decisions of the windows whose outcomes are complete, the same for every lender."""
+    judged = [one for one in lived if one.auc is not None]
+    weights = [one.verdict.decisions for one in judged]
+    return {
+        key: float(np.average([getattr(one, key) for one in judged], weights=weights))
+        for key in ("auc", "expected_default_rate", "default_rate", "default_rate_of_approved")
+    }
+
+
 def _signals(lived: Sequence[Lived]) -> str:
     """The first window in which each check fired, and in how many it did; those that never did last."""
     first: dict[tuple[str, str], str] = {}
@@ -56,15 +71,9 @@ def _signals(lived: Sequence[Lived]) -> str:
 def _savings(lives: Lives) -> str:
     rows = []
     for strategy, lived in lives.items():
-        # The same windows for all: those whose outcomes are complete, after the first model was a year old.
-        judged = [one for one in lived if one.auc is not None]
-        weights = [one.verdict.decisions for one in judged]
-        auc, rate, expected, approved = (
-            float(np.average([getattr(one, key) for one in judged], weights=weights))
-            for key in ("auc", "default_rate", "expected_default_rate", "default_rate_of_approved")
-        )
+        auc, *rates = means(lived).values()
         trained = ", ".join(f"{one.verdict.end:%Y-%m}" for one in lived if one.retrained) or "–"
-        rows.append(f"| {strategy} | {trained} | {auc:.3f} | {expected:.1%} | {rate:.1%} | {approved:.1%} |")
+        rows.append(f"| {strategy} | {trained} | {auc:.3f} | {' | '.join(f'{rate:.1%}' for rate in rates)} |")
     head = "| retraining | when | AUC | expected default rate | actual | actual among the approved |"
     note = "Means over decisions of all windows with complete outcomes; every lender approves the same share of each.\n"
     return "\n".join([head, "|---|---|--:|--:|--:|--:|", *rows, "", note])

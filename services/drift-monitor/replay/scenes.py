@@ -15,6 +15,7 @@ from history import Lived, Plan, replay
 from lender import REDUCED
 from matplotlib import pyplot as plt
 from matplotlib.dates import MonthLocator
+from page import first
 
 from credit_simulator import Event
 
@@ -70,17 +71,13 @@ def _row(scene: str, lived: Sequence[Lived]) -> str:
     promised = [one.verdict.promised for one in lived]
     cells = [
         scene,
-        *(_first(lived, verdict) for verdict in ("watch", "retrain", "stop")),
+        *(first(lived, verdict) for verdict in ("watch", "retrain", "stop")),
         _before_and_after(lived, [one.gini.value if one else None for one in promised], "{:.3f}"),
         _before_and_after(lived, [None if one.auc is None else 2 * one.auc - 1 for one in lived], "{:.3f}"),
         _before_and_after(lived, [one.expected_default_rate for one in lived], "{:.1%}"),
         _before_and_after(lived, [one.default_rate for one in lived], "{:.1%}"),
     ]
     return f"| {' | '.join(cells)} |"
-
-
-def _first(lived: Sequence[Lived], verdict: str) -> str:
-    return next((f"{one.verdict.start:%Y-%m}" for one in lived if one.verdict.verdict == verdict), "never")
 
 
 def _before_and_after(lived: Sequence[Lived], values: Sequence[float | None], form: str) -> str:
