@@ -178,7 +178,8 @@ def test_too_many_connections_are_refused(serve: Serve) -> None:
         ((status, told),) = answers(third, 1)
         assert (status, told["code"]) == (503, "overloaded")
         assert ended(third)
-    assert client.get("/health").status_code == 200
+    counted = r'requests_total{code="503",model="\w+",route="connection"} 1.0'
+    assert re.search(counted, client.get("/metrics").text)
 
 
 def test_an_endless_head_is_refused(client: httpx.Client) -> None:

@@ -30,6 +30,7 @@ from scoring_api.shortcut import ShortCycle
 
 MAX_HEAD = 32_768
 SHORT_URL = SCORE.encode()
+NO_ROUTE = "connection"
 UPGRADE = frozenset({b"connection", b"upgrade", b"http2-settings"})
 
 
@@ -137,10 +138,12 @@ class Connection(HttpToolsProtocol):
             self._refuse(SlowRequestError(f"the request did not arrive within {patience_s:g} s"))
 
     def _refuse(self, error: ServiceError) -> None:
-        self._arriving_since = self._head_size = None
+        since, self._arriving_since, self._head_size = self._arriving_since, None, None
         if self.transport.is_closing():
             return
         refused(error)
+        took_s = self.loop.time() - since if since is not None else 0.0
+        self.edge.app.state.metrics.answered(NO_ROUTE, int(error.status), self.edge.service.label, took_s)
         # With an answer under way (pipelining) another one would be taken for a part of it.
         if self.cycle is None or self.cycle.response_complete or not self.cycle.response_started:
             self.transport.write(_response(error))
