@@ -8,9 +8,11 @@ import pytest
 
 from credit_delivery.cluster.kubectl import items
 from credit_delivery.cluster.nodes import CONTEXT
+from credit_delivery.dashboards.files import queries
+from credit_delivery.dashboards.prometheus import faults
 from credit_delivery.programs import run
 
-from .world import ROOT, Platform, until
+from .world import PROMETHEUS, ROOT, Platform, until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.full]
 ENVIRONMENT = "staging"
@@ -50,6 +52,18 @@ def test_a_downturn_starts_a_training_run(platform: Platform) -> None:
     _, took = until("the monitor has a job made", 600, jobs)
     platform.note("loop: make drift to the retraining job, s", took)
     until(f"{ALERT} fires", 180, lambda: ALERT in platform.firing(ENVIRONMENT))
+
+
+@pytest.mark.usefixtures("downturn")
+def test_the_drift_page_shows_its_windows_and_what_became_of_them(platform: Platform) -> None:
+    asked = [query for query in queries() if query.waits_for != "nothing"]
+    platform.note("loop: queries of finished windows and outcomes asked of Prometheus", len(asked))
+
+    def all_shown() -> bool:
+        assert faults(PROMETHEUS, asked) == []
+        return True
+
+    until("every panel has something to show", 300, all_shown)
 
 
 @pytest.mark.usefixtures("downturn")
