@@ -182,15 +182,16 @@ class Together:
 
 
 def _portions(read: Sequence[Read]) -> Iterator[list[Read]]:
-    """Questions in their order, so many applicants at a time as keep nobody waiting; of a greater one, it alone."""
+    """Questions in their order, so many applicants at a time as keep nobody waiting; one that would, alone."""
     portion: list[Read] = []
     applicants = 0
     for one in read:
-        if portion and applicants + len(one.batch) > MOST_APPLICANTS:
+        size = len(one.batch)
+        if portion and (applicants + size > MOST_APPLICANTS or max(size, len(portion[0].batch)) > INLINE):
             yield portion
             portion, applicants = [], 0
         portion.append(one)
-        applicants += len(one.batch)
+        applicants += size
     if portion:
         yield portion
 
