@@ -13,7 +13,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from credit_contract.bundle import Bundle
+from credit_contract.schema import FeatureSchema, Field
 from scoring_api.cli import main
+from scoring_api.errors import InvalidApplicantError
+from scoring_api.parquet import ParquetFile
 
 from .conftest import Serve
 from .toy import BAD, GOOD, POLICY, expected_pd
@@ -125,6 +128,21 @@ def test_text_that_grows_when_it_is_read_is_refused_with_its_row(client: httpx.C
     rows = [GOOD] * 9 + [{**GOOD, "housing": "x" * 4_000_000}] * 90
     answer = upload(client, parquet(rows))
     assert (answer.status_code, answer.json()["problems"][0]["path"]) == (422, "/9/housing")
+
+
+@pytest.mark.parametrize("limit", [2**24 - 1, 2**24, 2**40])
+def test_an_integer_is_held_to_its_bound_to_the_last_digit(tmp_path: Path, limit: int) -> None:
+    amount = Field(name="amount", kind="integer", meaning="Amount.", minimum=0, maximum=limit, reason="Amount")
+    for value, refused in ((limit, []), (limit + 1, [(1, "amount", "range")])):
+        path = tmp_path / f"{value}.parquet"
+        path.write_bytes(parquet([{"amount": 7}, {"amount": value}]))
+        found = ParquetFile(path, FeatureSchema(dataset="amounts", version="v1", fields=(amount,))).windows()
+        if refused:
+            with pytest.raises(InvalidApplicantError) as error:
+                next(found)
+            assert [(p.row, p.field, p.code) for p in error.value.problems] == refused
+        else:
+            assert next(found).numbers.tolist() == [[7], [np.float32(limit)]]
 
 
 def test_outcomes_are_not_taken_as_parquet(client: httpx.Client) -> None:

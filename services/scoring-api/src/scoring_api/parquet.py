@@ -33,6 +33,8 @@ SETTINGS: Mapping[str, Any] = {
 WHOLE = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"})
 FRACTIONAL = frozenset({"FLOAT", "DOUBLE", "DECIMAL"})
 UNKNOWN_CODE = -1
+EXACT = 2**24
+"""Below it a float32 tells every integer from the next."""
 
 Column = npt.NDArray[Any] | np.ma.MaskedArray[Any, np.dtype[Any]]
 
@@ -141,9 +143,13 @@ class ParquetFile:
         return Problem(start + row, field.name, _fault(field, values[row], null=bool(null[row])), expectation(field))
 
     def _number(self, field: Field) -> str:
-        """A number as it is, or as a double where comparing it with a bound would be less than exact."""
-        name = _quoted(field.name)
-        return name if self._types[field.name] in WHOLE | {"DOUBLE"} else f"{name}::double as {name}"
+        """A number as a type by which comparing it with a bound is exact: the graph's own where that is one, which is
+        handed over twice as fast.
+        """
+        name, kind = _quoted(field.name), self._types[field.name]
+        if kind in WHOLE and all(bound.is_integer() and abs(bound) < EXACT for bound in map(float, field.bounds)):
+            return f"{name}::float as {name}"
+        return name if kind in WHOLE | {"DOUBLE"} else f"{name}::double as {name}"
 
     def _ask(self, question: str, **values: Any) -> duckdb.DuckDBPyConnection:
         try:
