@@ -37,6 +37,15 @@ def test_it_adds_less_to_its_base_than_the_budget(scoring_api: str) -> None:
     assert inspect(scoring_api)["Size"] - inspect(BASE)["Size"] <= OURS
 
 
+def test_no_start_compiles_what_it_imports(scoring_api: str) -> None:
+    program = (
+        "import os, sys, scoring_api.server, alembic.command\n"
+        "made = {n: getattr(m, '__cached__', None) for n, m in sys.modules.items()}\n"
+        "print([name for name, file in made.items() if file and not os.path.exists(file)])"
+    )
+    assert docker("run", "--rm", "--read-only", "--entrypoint=python", scoring_api, "-c", program) == "[]"
+
+
 def test_on_a_read_only_root_it_becomes_ready_and_healthy_and_scores(serving: str, bundle: Bundle) -> None:
     url = address(serving, 8000)
     ready = json.loads(wait_until(bool, lambda: get(f"{url}/ready")))
