@@ -115,6 +115,7 @@ def changed(**inputs: Any) -> dict[str, Any]:
         (changed(shape=[1, 4]), 422, "data must be 4 values"),
         (changed(shape=[3]), 422, "shape must be"),
         (changed(shape=[-1, -3]), 422, "shape must be"),
+        (changed(shape=[0, 2**70], data=[]), 422, "shape must be"),
         (changed(name="letters"), 422, "numbers and categories"),
         (changed(data=["1", "2", "3"]), 422, "data must be"),
         (changed(data=[True, 1, 2]), 422, "data must be"),

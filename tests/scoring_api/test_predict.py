@@ -83,3 +83,11 @@ def test_only_forms_that_can_be_read_are_taken(client: httpx.Client) -> None:
     assert client.post("/predict", content=b"hello", headers={"content-type": "text/plain"}).status_code == 415
     assert client.post("/predict", files={"file": ("people.xlsx", b"PK")}).status_code == 415
     assert client.post("/predict", files={"other": ("people.csv", b"a\n")}).status_code == 422
+
+
+@pytest.mark.parametrize("charset", ["unicode_escape", "undefined"])
+def test_a_form_in_a_charset_that_gives_no_text_is_refused(client: httpx.Client, charset: str) -> None:
+    content = b'--x\r\nContent-Disposition: form-data; name="file"\r\n\r\n\\ud800\r\n--x--\r\n'
+    headers = {"content-type": f"multipart/form-data; boundary=x; charset={charset}"}
+    answer = client.post("/predict", content=content, headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (400, "malformed_body")

@@ -20,6 +20,7 @@ from scoring_api.errors import InvalidRequestError, MalformedBodyError
 Array = npt.NDArray[Any]
 DTYPES: Mapping[str, Any] = {"FP32": np.dtype("<f4"), "INT64": np.dtype("<i8")}
 VALUES: Mapping[str, Any] = {"FP32": float | None, "INT64": int}
+LARGEST = 2**31
 
 
 class Requested(msgspec.Struct):
@@ -108,7 +109,7 @@ def _array(tensor: Input, rest: memoryview) -> tuple[Array, memoryview]:
     dtype = DTYPES.get(tensor.datatype)
     if dtype is None:
         raise InvalidRequestError(f"{where}: datatype must be {' or '.join(DTYPES)}")
-    if len(tensor.shape) != 2 or min(tensor.shape) < 0:
+    if len(tensor.shape) != 2 or not all(0 <= size < LARGEST for size in tensor.shape):
         raise InvalidRequestError(f"{where}: shape must be [applicants, fields]")
     count = math.prod(tensor.shape)
     size = tensor.parameters.get("binary_data_size")
