@@ -75,9 +75,10 @@ def test_a_report_that_grew_old_is_stale(site, client):
     path = Path(site.reports.folder) / "index.json"
     kept = path.read_text()
     index = json.loads(kept)
-    index["run"]["finished"] = (datetime.now(UTC) - timedelta(hours=3)).isoformat()
-    path.write_text(json.dumps(index))
-    assert metric(client, "stale") == 1
+    for hours in (-3, 3):
+        index["run"]["finished"] = (datetime.now(UTC) + timedelta(hours=hours)).isoformat()
+        path.write_text(json.dumps(index))
+        assert metric(client, "stale") == 1
     path.write_text(kept[: len(kept) // 2])
     assert metric(client, "window_decisions") == 1000
     assert client.get("/ready").status_code == 503

@@ -53,6 +53,12 @@ def test_without_a_shift_all_is_ok_throughout_also_when_outcomes_mature(lender):
     assert (code, len(verdicts), verdicts[-1]["maturity"]["realised"]["outcomes"] > 500) == (0, 18, True)
 
 
+def test_a_gate_that_judged_nothing_does_not_pass(lender, capsys):
+    code, verdicts = lender(period=["--from", "2021-01-10", "--to", "2021-02-10"])
+    assert (code, verdicts) == (2, [])
+    assert "no whole window" in capsys.readouterr().err
+
+
 def test_a_broken_upstream_field_stops_within_one_window_and_exits_with_4(lender):
     broken = Event(kind="broken_field", start=1, field="net_income", fault="scaled")
     code, verdicts = lender(Scenario(seed=11, start="2021-01", months=2, applicants_per_month=2000, events=(broken,)))

@@ -66,7 +66,10 @@ def test_a_person_reads_verdicts_and_opens_the_report(address, chromium):
     assert judged.locator(".verdict").all_inner_texts() == ["stop", "stop"]
     assert HOSTILE in judged.first.inner_text()
     judged.first.get_by_role("link", name="report").click()
-    page.get_by_text("Dataset Drift").first.wait_for()
+    page.get_by_text("Dataset Drift is detected").first.wait_for()
     assert page.title() != "taken"
-    assert "a seeded sample of 400 of 600 decisions" in page.locator("#sample").inner_text()
+    above = page.locator("#sample").inner_text()
+    assert "a seeded sample of 400 of 600 decisions" in above
+    assert "savings_balance are missing" in above
+    assert HOSTILE in above
     assert errors == []

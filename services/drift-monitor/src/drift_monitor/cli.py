@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from drift_monitor.errors import MonitorError
+from drift_monitor.errors import MonitorError, SettingsError
 from drift_monitor.settings import load
 from drift_monitor.verdict import EXIT_CODES
 
@@ -48,9 +48,13 @@ def _run(options: argparse.Namespace) -> int:
     made, verdicts = run(settings, os.environ.get("JOURNAL_URL"), options.start, options.end or now, now=now)
     for verdict in verdicts:
         print(f"{verdict.window}  {verdict.decisions:>9,}  {verdict.because}")
-    print(
-        f"{made.windows} windows in {made.seconds:.1f} s, verdict {made.verdict}; reports in {settings.reports.folder}"
-    )
+    if verdicts:
+        said = f"{made.windows} windows in {made.seconds:.1f} s, verdict {made.verdict}"
+        print(f"{said}; reports in {settings.reports.folder}")
+    elif options.start is None:
+        print("no new window")
+    else:
+        raise SettingsError("no whole window lies between --from and --to: nothing was judged")
     return EXIT_CODES[made.verdict]
 
 

@@ -51,7 +51,7 @@ class Metrics:
     def show(self, index: Index | None, last: WindowVerdict | None, interval_s: float) -> None:
         """Take over what was published; nothing yet is stale."""
         age = float("inf") if index is None else time.time() - index.run.finished.timestamp()
-        self._stale.set(float(age > 2 * interval_s))
+        self._stale.set(float(abs(age) > 2 * interval_s))  # a run of the future: a clock ran ahead, or does
         if index is not None:
             self._last_run.set(index.run.finished.timestamp())
             self._duration.set(index.run.seconds)

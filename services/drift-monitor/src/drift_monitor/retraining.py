@@ -40,11 +40,12 @@ class Ledger(Frozen):
 
 
 def order_for(verdicts: Sequence[WindowVerdict], dataset: str, performance_days: int) -> Order | None:
-    """The order that follows from the latest window; None unless its verdict is `retrain`.
+    """The order that follows from the latest window, of two models the busier one; None unless it says `retrain`.
 
     A cause is the model and the kinds of evidence against it: more windows of the same trouble are no new cause.
     """
-    latest = max((v for v in verdicts if v.decisions), key=lambda verdict: verdict.end, default=None)
+    decided = [verdict for verdict in verdicts if verdict.decisions]
+    latest = max(decided, key=lambda verdict: (verdict.end, verdict.decisions), default=None)
     if latest is None or latest.verdict != "retrain":
         return None
     evidence = sorted({finding.evidence for finding in latest.findings if finding.fired} - {"drift", "fairness"})

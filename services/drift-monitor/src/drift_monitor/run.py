@@ -122,8 +122,9 @@ def _past(known: Index | None, now: datetime) -> Index | None:
 
 def _last_decided(store: ReportStore, known: Index | None) -> list[WindowVerdict]:
     """What a run without new decisions goes by: a training run that could not be started is due still."""
-    decided = [line.window for line in known.windows if line.decisions] if known else []
-    return [store.verdict(decided[-1])] if decided else []
+    decided = [line for line in known.windows if line.decisions] if known else []
+    last = max((line.end for line in decided), default=None)
+    return [store.verdict(line.window) for line in decided if line.end == last]
 
 
 def _resume(settings: Settings, known: Index | None) -> datetime | None:
@@ -163,7 +164,7 @@ def _judge(
     verdict = assess(window, measured, bundle, table, settings.limits)
     files, reports = {}, settings.reports
     if reports.sample:
-        rendered = render(history, window, bundle, reports.sample, reports.seed, settings.limits.psi)
+        rendered = render(history, window, bundle, reports.sample, reports.seed, settings.limits.psi, verdict.because)
         verdict = verdict.model_copy(update={"report_rows": rendered.rows})
         files = {"report.html": rendered.html, "report.json": rendered.json}
     store.write(verdict, files)
