@@ -5,6 +5,7 @@ Parses with each program's own parser and settings, runs nothing.
 
 import argparse
 import importlib.util
+import os
 import re
 import shlex
 import subprocess
@@ -98,8 +99,15 @@ def _made(given: list[str]) -> str:
 def calls(given: list[str]) -> list[str]:
     """Our programs' command lines that `make` with these arguments would run."""
     filled = [f"{name}{equals}{SAMPLES.get(value, value)}" for name, equals, value in (w.partition("=") for w in given)]
+    # What the `make test` around it was told, as in `make test ARGS="-n 4"`, is not meant for these.
+    apart = {name: value for name, value in os.environ.items() if name not in {"MAKEFLAGS", "ARGS"}}
     recipe = subprocess.run(
-        ["make", "--dry-run", "--no-print-directory", *filled], cwd=ROOT, capture_output=True, text=True, check=True
+        ["make", "--dry-run", "--no-print-directory", *filled],
+        cwd=ROOT,
+        env=apart,
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout.replace("\\\n", " ")
     ours = re.compile(r"\.venv/bin/(?:python -m credit|" + "|".join(PARSERS) + ")")
     return [part for line in recipe.splitlines() for part in line.split(" && ") if ours.match(part)]

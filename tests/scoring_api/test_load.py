@@ -53,9 +53,13 @@ class OneAnswerEach(socketserver.StreamRequestHandler):
         self.wfile.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body))
 
 
+class Forgetful(socketserver.ThreadingTCPServer):
+    request_queue_size = 64  # with the default of 5, a busy machine resets connections that nobody accepted yet
+
+
 @pytest.fixture
 def forgetful() -> Iterator[str]:
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), OneAnswerEach) as server:
+    with Forgetful(("127.0.0.1", 0), OneAnswerEach) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield f"http://127.0.0.1:{server.server_address[1]}"
