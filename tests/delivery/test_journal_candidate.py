@@ -18,7 +18,7 @@ from credit_training.dataset import load_dataset
 from credit_training.prepare import prepared
 from scoring_api.journal import Entry
 from scoring_api.journal.engine import open_engine
-from scoring_api.journal.rows import sealed
+from scoring_api.journal.rows import Rows
 from scoring_api.journal.store import Store
 from scoring_api.journal.tables import applicants, outcomes, written
 
@@ -38,7 +38,9 @@ def fill(address: str, people: list[dict[str, object]]) -> None:
         told = {"happened_on": date(2026, 4, 1), "recorded_at": written(DECIDED)}
         known.append({"decision_id": name, "outcome": "defaulted" if late else "paid", **told})
     engine = open_engine(address)
-    Store(engine).write(sealed(ChainHead("test"), entries, None)[1])
+    rows = Rows.empty()
+    rows.seal(ChainHead("test"), entries, None)
+    Store(engine).write(rows)
     with create_engine(engine.url).begin() as connection:
         connection.execute(outcomes.insert(), known)
 

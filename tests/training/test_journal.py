@@ -11,7 +11,7 @@ from credit_training.errors import SourceError
 from credit_training.prepare import prepared
 from scoring_api.journal import Entry
 from scoring_api.journal.engine import open_engine
-from scoring_api.journal.rows import sealed
+from scoring_api.journal.rows import Rows
 from scoring_api.journal.store import Store
 from scoring_api.journal.tables import applicants, outcomes, written
 
@@ -46,7 +46,9 @@ def decision(name, at=OLD, caller="branch-7", pd=0.25, monitored=None, **changed
 def fill(address, entries, known):
     """A journal with outcomes: name, what became of it, when that was recorded."""
     engine = open_engine(address)
-    Store(engine).write(sealed(ChainHead("test"), entries, None)[1])
+    rows = Rows.empty()
+    rows.seal(ChainHead("test"), entries, None)
+    Store(engine).write(rows)
     rows = [
         {"decision_id": name, "outcome": outcome, "happened_on": date(2026, 5, 1), "recorded_at": written(at)}
         for name, outcome, at in known

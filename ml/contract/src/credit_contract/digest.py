@@ -10,6 +10,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
 
 def canonical_json(value: Any) -> str:
     """Sorted keys, no spaces, shortest floats that read back the same; NaN and infinity are refused.
@@ -18,7 +20,7 @@ def canonical_json(value: Any) -> str:
         ValueError: a number is not finite.
         TypeError: a value is not JSON.
     """
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return _CANONICAL.encode(value)
 
 
 def readable_json(value: Any) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from time import perf_counter
+from functools import lru_cache
+from time import perf_counter, time_ns
 
 from credit_contract.decision import DecisionRecord, GivenReason, Provenance
 from scoring_api.answer import Answer
@@ -39,7 +40,7 @@ def _provenance(answer: Answer, ask: Ask, image_digest: str) -> Provenance:
     bundle = answer.model.bundle
     return Provenance(
         request_id=ask.request_id,
-        time=datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
+        time=_now(),
         caller=ask.caller,
         reference=ask.reference,
         model_tag=answer.model.tag,
@@ -49,3 +50,14 @@ def _provenance(answer: Answer, ask: Ask, image_digest: str) -> Provenance:
         image_digest=image_digest,
         commit=bundle.manifest.commit,
     )
+
+
+def _now() -> str:
+    """The time as the record writes it: UTC, ISO 8601, microseconds."""
+    second, microsecond = divmod(time_ns() // 1_000, 1_000_000)
+    return f"{_second(second)}.{microsecond:06d}Z"
+
+
+@lru_cache(maxsize=2)
+def _second(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")

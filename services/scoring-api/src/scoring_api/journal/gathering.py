@@ -41,10 +41,10 @@ class Gathering:
             self._waiting = None
         jobs, self._jobs = self._jobs, []
         self._handed += len(jobs)
+        for job in jobs:
+            job.done = self._settled
         if jobs:
             self._take(jobs)
-        for job in jobs:
-            job.future.add_done_callback(self._settled)
 
     def _weigh(self) -> None:
         if len(self._jobs) >= min(self._crowd, ENOUGH):
@@ -58,7 +58,7 @@ class Gathering:
         self._crowd = len(self._jobs)
         self.hand_over()
 
-    def _settled(self, _: asyncio.Future[None]) -> None:
+    def _settled(self) -> None:
         self._handed -= 1
         if not self._handed and self._jobs:
             self._weigh()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from scoring_api.errors import ConflictError
 from scoring_api.journal import Entry, Kept
@@ -13,14 +13,15 @@ Slot = tuple[str, str]
 
 
 class Job:
-    """One request's decisions, and the future that waits for them."""
+    """One request's decisions, the future that waits for them, and who else is told, once, when it is done."""
 
-    __slots__ = ("entries", "future", "kept")
+    __slots__ = ("done", "entries", "future", "kept")
 
     def __init__(self, entries: Sequence[Entry], kept: Kept | None, future: asyncio.Future[None]) -> None:
         self.entries = entries
         self.kept = kept
         self.future = future
+        self.done: Callable[[], None] | None = None
 
     @property
     def slot(self) -> Slot | None:
@@ -48,9 +49,11 @@ def conflict() -> ConflictError:
 
 def _set(jobs: Sequence[Job], error: Exception | None) -> None:
     for job in jobs:
-        if job.future.done():
-            continue
-        if error is None:
-            job.future.set_result(None)
-        else:
-            job.future.set_exception(error)
+        if not job.future.done():
+            if error is None:
+                job.future.set_result(None)
+            else:
+                job.future.set_exception(error)
+        if job.done is not None:
+            done, job.done = job.done, None
+            done()

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from credit_contract.decision import ChainHead, StoredApplicant, StoredDecision, StoredMonitoring, seal
+from credit_contract.decision import ChainHead, Sealed, StoredApplicant, StoredDecision, StoredMonitoring, seal
 from scoring_api.journal import Entry, Kept
 from scoring_api.journal.tables import written
 
@@ -67,28 +67,33 @@ class Rows(NamedTuple):
             mine += theirs
         self.chain_heads[:] = {head.writer: head for head in self.chain_heads}.values()
 
+    def seal(self, head: ChainHead, entries: Sequence[Entry], kept: Kept | None) -> ChainHead:
+        """Add one request's rows, all or none, as the next of a chain; the head after them.
+
+        Raises:
+            TypeError, ValueError: an entry cannot be recorded.
+        """
+        salts = os.urandom(32 * len(entries)).hex()
+        new: list[Sealed] = []
+        for number, entry in enumerate(entries):
+            salt, other = salts[64 * number : 64 * number + 32], salts[64 * number + 32 : 64 * number + 64]
+            monitoring = (other, _text(entry.monitoring)) if entry.monitoring else None
+            head, one = seal(head, entry.record, _text(entry.values), salt, monitoring)
+            new.append(one)
+        for one in new:
+            self.decisions.append(one.decision)
+            self.applicants.append(one.applicant)
+            if one.monitoring is not None:
+                self.monitoring_attributes.append(one.monitoring)
+        if kept is not None:
+            told, at = kept.answer.decode(), written(datetime.now(UTC))
+            self.kept_answers.append(KeptRow(kept.caller, kept.key, kept.request_hash, told, at))
+        return head
+
 
 def named(rows: Sequence[Any]) -> list[dict[str, Any]]:
     """Rows as objects by column."""
     return [row._asdict() for row in rows]
-
-
-def sealed(head: ChainHead, entries: Sequence[Entry], kept: Kept | None) -> tuple[ChainHead, Rows]:
-    """One request's rows as the next of a chain, and the head after them."""
-    rows = Rows.empty()
-    salts = os.urandom(32 * len(entries)).hex()
-    for number, entry in enumerate(entries):
-        salt, other = salts[64 * number : 64 * number + 32], salts[64 * number + 32 : 64 * number + 64]
-        monitoring = (other, _text(entry.monitoring)) if entry.monitoring else None
-        head, one = seal(head, entry.record, _text(entry.values), salt, monitoring)
-        rows.decisions.append(one.decision)
-        rows.applicants.append(one.applicant)
-        if one.monitoring is not None:
-            rows.monitoring_attributes.append(one.monitoring)
-    if kept is not None:
-        answer = kept.answer.decode()
-        rows.kept_answers.append(KeptRow(kept.caller, kept.key, kept.request_hash, answer, written(datetime.now(UTC))))
-    return head, rows
 
 
 def _text(values: Mapping[str, Any]) -> str:

@@ -23,7 +23,7 @@ from scoring_api.errors import InternalError, JournalUnavailableError
 from scoring_api.journal.gathering import Gathering
 from scoring_api.journal.heads import Checkpoints
 from scoring_api.journal.jobs import Job, Slot, conflict, refuse, settle
-from scoring_api.journal.rows import Rows, sealed
+from scoring_api.journal.rows import Rows
 from scoring_api.journal.spool import Spool
 from scoring_api.journal.store import KeyTaken, Store
 from scoring_api.logs import log
@@ -194,12 +194,11 @@ class Writer:
                 settle([job], conflict())
                 continue
             try:
-                head, own = sealed(head, job.entries, job.kept)
+                head = rows.seal(head, job.entries, job.kept)
             except (TypeError, ValueError) as error:
                 log.error("decision cannot be recorded", extra={"fields": {"error": type(error).__name__}})
                 settle([job], InternalError("a decision cannot be recorded"))
                 continue
-            rows.extend(own)
             good.append(job)
             if job.slot is not None:
                 slots.add(job.slot)
