@@ -42,16 +42,19 @@ def up(*, training: bool = False) -> None:
     """
     nodes.check()
     with step("images of the services"):
-        built = images.build([*images.SERVICES, *([images.TRAINING] if training else [])])
+        services = images.build(images.SERVICES)
+        large = images.build([images.TRAINING] if training else [])
     with step("released models"):
         repository = _snapshot()
         carriers = [_carrier(repository, named) for named in models.provide(repository, print)]
-        repository.commit("Name the images that were built here", _pins(repository, built))
+        repository.commit("Name the images that were built here", _pins(repository, [*services, *large]))
     with step("kind cluster: a control plane and two workers"):
         nodes.create()
     with ThreadPoolExecutor(1) as beside:
         # Argo CD comes from a registry, ours from this machine: one waits for the network, the other for the disk.
-        loading = beside.submit(_load, [*built, *carriers])
+        loading = beside.submit(_load, [*services, *carriers])
+        # Minutes of disk, for jobs that come later: nobody else waits for it.
+        loading_large = beside.submit(_load, large, TRAINING_NODES)
         with step("namespaces and secrets"):
             _namespaces()
             for environment in ENVIRONMENTS:
@@ -63,10 +66,13 @@ def up(*, training: bool = False) -> None:
             argocd.install()
         with step("images on the nodes"):
             loading.result()
-    names = argocd.bootstrap(ENVIRONMENTS)
-    applications.refresh()
-    with step("every Application Synced and Healthy"):
-        applications.wait(names, repository.head(), PATIENCE_S, Table().show)
+        names = argocd.bootstrap(ENVIRONMENTS)
+        applications.refresh()
+        with step("every Application Synced and Healthy"):
+            applications.wait(names, repository.head(), PATIENCE_S, Table().show)
+        if training:
+            with step("the training image on its node"):
+                loading_large.result()
     print(_addresses())
 
 
@@ -124,10 +130,9 @@ def _pins(repository: Repository, built: list[Image]) -> dict[str, str]:
     return {path: with_pin(repository.text(path), pin, path) for path, pin in pins.items()}
 
 
-def _load(chosen: list[Image]) -> None:
-    """On every worker; the training image only where its jobs may run."""
-    nodes.load([image.reference for image in chosen if image.name != images.TRAINING])
-    nodes.load([image.reference for image in chosen if image.name == images.TRAINING], TRAINING_NODES)
+def _load(chosen: list[Image], label: str = "") -> None:
+    """On every worker, or on those with a label."""
+    nodes.load([image.reference for image in chosen], label)
 
 
 def _addresses() -> str:
