@@ -14,7 +14,7 @@ KIND = $(if $(shell docker ps --quiet --filter name=^credit-control-plane$$ 2>/d
 export DO_NOT_TRACK := 1
 export ORT_DISABLE_TELEMETRY := 1
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-infra lock demo test test-images test-infra check check-workflows format data explore train cards mlflow serve bench pictures video tools adopt images run-image up push load drift status down release promote confirm rollback freeze e2e e2e-full rehearse replay sbom licences scan manifests release-files attestations publish-models sign provision docs-infra preview clean
+.PHONY: help setup setup-infra lock demo test test-charts test-images test-infra check check-workflows format data explore train cards mlflow serve bench pictures video tools adopt images run-image up push load drift status down release promote confirm rollback freeze e2e e2e-full rehearse replay sbom licences scan manifests release-files attestations publish-models sign provision docs-infra preview clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -40,6 +40,9 @@ demo: setup ## train, prove, register, serve, score; then a downturn, the monito
 
 test: setup test-infra ## every test that needs no Docker
 	$(BIN)/pytest -n 2 --ignore=tests/images $(ARGS)
+
+test-charts: setup ## of these, what renders charts and judges what came out
+	$(BIN)/pytest -n 2 tests/charts $(ARGS)
 
 test-images: setup ## the services' images and compose.yaml, by Docker
 	$(BIN)/pytest -q tests/images

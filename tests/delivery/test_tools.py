@@ -9,7 +9,7 @@ GO = """\
 #!/bin/sh
 # Go, as far as it is asked here: what is to be built becomes a file, a module that replaces its parts is refused.
 case "$1 $2" in
-"install "*policy-controller*) exit 1 ;;
+"install "*policy-controller* | "install "*prometheus*) exit 1 ;;
 "install "*) name=${2%@*} && touch "$GOBIN/${name##*/}" && chmod +x "$GOBIN/${name##*/}" ;;
 "mod download") printf '{"Dir": "%s", "Version": "%s"}' "$SOURCE" "${4#*@}" ;;
 "build -C") cd "$3" && test -d "$6" && touch "$5" && chmod +x "$5" ;;
@@ -21,7 +21,8 @@ esac
 def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A machine with Go and what no module brings, and nothing else."""
     path, source = tmp_path / "bin", tmp_path / "source"
-    (source / "cmd/tester").mkdir(parents=True)
+    for tool in tools.TOOLS.values():
+        (source / tool.folder).mkdir(parents=True, exist_ok=True)
     path.mkdir()
     for name in ("go", *(tool.name for tool in tools.TOOLS.values() if not tool.module)):
         (path / name).write_text(GO if name == "go" else "")
@@ -67,6 +68,17 @@ def test_what_cannot_be_had_is_named_with_where_it_is(bare: Path) -> None:
     said = str(refused.value).splitlines()
     assert "docker is missing: see https://docs.docker.com/engine/install/" in said
     assert "helm is missing: `make tools` (needs Go), or see https://helm.sh/docs/intro/install/" in said
+
+
+@pytest.mark.usefixtures("bare")
+def test_what_go_cannot_build_is_named_with_what_go_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOURCE", "/nowhere")
+    with pytest.raises(ToolsMissingError) as refused:
+        tools.install(["promtool"])
+    missing, why = str(refused.value).splitlines()
+    assert missing.startswith("promtool is missing: ")
+    assert why.startswith("promtool was not built: `go build ")
+    assert "/nowhere" in why
 
 
 def test_every_module_is_pinned() -> None:

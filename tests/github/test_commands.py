@@ -21,6 +21,7 @@ NOT_IN_CI_RUN = {
     "make provision": "needs an account in AWS",
     "make publish-models": "needs a registry; tests/github/test_model_images.py has a stand-in",
     "make release-files": "needs a version in the changelog; tests/github/test_release_files.py brings one",
+    "make test-charts": "part of make test, which has it there",
     "make sign": "needs Sigstore; tests/charts/test_signatures.py has an authority of its own",
 }
 """What `.ci/run` cannot run, or not always: why, and where it is tried instead."""

@@ -134,7 +134,7 @@ def test_required_checks_are_the_jobs_of_check() -> None:
 
 def test_a_failed_filter_does_not_let_a_change_pass() -> None:
     needing = {job["name"] for job in WORKFLOWS["check"]["jobs"].values() if job.get("needs") == "changes"}
-    assert needing == {"check", "test", "manifests", "model"}
+    assert needing == {"charts", "check", "test", "manifests", "model"}
     assert "if" not in WORKFLOWS["check"]["jobs"]["changes"]
 
 
@@ -185,9 +185,16 @@ def test_a_job_asks_for_tools_that_there_are_and_its_commands_need() -> None:
     }
     assert {name for names in asked.values() for name in names} <= set(tools.TOOLS)
     in_tests = re.findall(r'program\("([a-z-]+)"\)', "".join(path.read_text() for path in ROOT.glob("tests/**/*.py")))
-    assert set(asked["check.test"]) == set(in_tests) & {tool.name for tool in tools.TOOLS.values() if tool.module}
+    assert set(asked["check.charts"]) == set(in_tests) & {tool.name for tool in tools.TOOLS.values() if tool.module}
+    assert asked["check.test"] == ["helm"]
     assert set(asked["e2e.e2e"]) == set(nodes.PROGRAMS)
     assert asked["check.check"] == ["actionlint"]
+
+
+def test_every_test_is_run_by_one_of_two_jobs() -> None:
+    ran = {name: WORKFLOWS["check"]["jobs"][name]["steps"][-1]["run"] for name in ("charts", "test")}
+    assert "--ignore=tests/charts" in ran["test"]
+    assert ran["charts"].startswith("make test-charts ")
 
 
 def test_no_image_is_pushed_unscanned_or_unsigned() -> None:

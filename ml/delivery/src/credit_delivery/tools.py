@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 
 from credit_delivery import programs
@@ -53,7 +52,12 @@ TOOLS = {
             "https://www.pulumi.com/docs/iac/download-install/ for the version in infra/pulumi/.pulumi.version",
             rarely=True,
         ),
-        Tool("promtool", "github.com/prometheus/prometheus/cmd/promtool@v0.306.0", "https://prometheus.io/download/"),
+        Tool(
+            "promtool",
+            "github.com/prometheus/prometheus@v0.306.0",
+            "https://prometheus.io/download/",
+            folder="./cmd/promtool",
+        ),
     )
 }
 
@@ -78,13 +82,15 @@ def install(names: Sequence[str] = ()) -> list[str]:
     if strangers := [name for name in names if name not in TOOLS]:
         raise ToolsMissingError(f"{', '.join(strangers)}: not known; the tools are {', '.join(TOOLS)}")
     wanted = [tool for tool in TOOLS.values() if (tool.name in names if names else not tool.rarely)]
+    failures = []
     for tool in wanted:
         if programs.find(tool.name) is None and tool.module:
-            # A failure shows in the missing program, whose advice names another way.
-            with suppress(CommandFailedError):
+            try:
                 _build(tool)
+            except CommandFailedError as error:
+                failures.append(f"{tool.name} was not built: {error}")
     if lines := missing([tool.name for tool in wanted]):
-        raise ToolsMissingError("\n".join(lines))
+        raise ToolsMissingError("\n".join(lines + failures))
     return [f"{tool.name:13} {programs.find(tool.name)}" for tool in wanted]
 
 
