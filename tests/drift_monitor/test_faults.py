@@ -258,7 +258,7 @@ def test_one_decision_from_the_dawn_of_time_makes_no_windows_of_the_years_betwee
 
 def test_windows_of_a_clock_that_ran_ahead_do_not_outlive_it(old_lender):
     old_lender.run(["--from", "2021-01-01", "--to", "2021-03-01"])
-    ahead = f"{datetime.now(UTC).year + 20}-01-01"
+    ahead = f"{datetime.now(UTC).year + 1}-01-01"
     assert old_lender.run(["--to", ahead])[0] == 4  # nobody decided in all those years
     code, verdicts = old_lender.run(["--to", "2022-02-01"])
     assert code == 0
