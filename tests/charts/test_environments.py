@@ -81,7 +81,7 @@ def flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    "file", ["model.yaml", "scoring-api.image.yaml", "drift-monitor.image.yaml", "tracking.image.yaml"]
+    "file", ["model.yaml", *sorted(path.name for path in ROOT.glob("environments/production/*.image.yaml"))]
 )
 def test_what_production_runs_was_in_staging(file: str) -> None:
     (production,) = read(f"environments/production/{file}").values()
