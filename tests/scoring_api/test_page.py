@@ -17,7 +17,7 @@ from credit_contract.bundle import Bundle
 from scoring_api.access import new_key
 
 from .conftest import Serve
-from .test_service import start
+from .process import start
 from .toy import POLICY, SCHEMA, make_bundle
 
 HOSTILE = "<img src=x onerror=\"document.title='taken'\"></option></script><script>document.title='taken'</script>"

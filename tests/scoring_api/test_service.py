@@ -10,20 +10,16 @@ import signal
 import socket
 import sqlite3
 import subprocess
-import sys
-import time
 from pathlib import Path
 
 import httpx
 import pytest
 
 from credit_contract.bundle import Bundle
-from scoring_api.access import new_key
 
 from .conftest import Serve
-from .toy import BAD, GOOD, POLICY, make_bundle
-
-COMMAND = [str(Path(sys.executable).with_name("scoring-api"))]
+from .process import COMMAND, start
+from .toy import BAD, GOOD
 
 TENSORS = [
     {"name": "numbers", "datatype": "FP32", "shape": [1, 3], "data": [6, 12.5, 1.4]},
@@ -128,20 +124,6 @@ def test_the_openapi_document_has_the_real_fields(client: httpx.Client) -> None:
     assert {"/v1/score", "/predict", "/health", "/ready", "/model"} <= set(document["paths"])
 
 
-def start(bundle: Path | None, *overrides: str) -> tuple[subprocess.Popen[str], httpx.Client]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    named = [] if bundle is None else ["--bundle", str(bundle), "--tag", "toy-1"]
-    command = [*COMMAND, "serve", *named, "auth=none", f"port={port}", "journal.keep=false", *overrides]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    assert process.stderr
-    for line in process.stderr:
-        if "running on" in line:
-            break
-    return process, httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False)
-
-
 def test_on_sigterm_what_is_under_way_is_finished_and_the_exit_is_clean(bundle: Bundle) -> None:
     process, client = start(bundle.path, "drain_s=0.5")
     body = json.dumps(GOOD).encode()
@@ -178,88 +160,6 @@ def test_on_sigterm_decisions_that_wait_are_not_left_behind(bundle: Bundle, tmp_
     assert not list(volume.glob("*.spool"))
     with sqlite3.connect(database) as kept:
         assert kept.execute("select id from decisions").fetchall() == [(told["results"][0]["id"],)]
-
-
-def test_on_sighup_the_named_bundle_is_served_without_a_failed_request(bundle: Bundle, tmp_path: Path) -> None:
-    stricter = make_bundle(tmp_path / "stricter", POLICY.model_copy(update={"version": "2026-02"}))
-    damaged = tmp_path / "damaged"
-    shutil.copytree(stricter.path, damaged)
-    (damaged / "model.onnx").write_bytes(b"nothing")
-    file = tmp_path / "settings.yaml"
-    file.write_text(f"bundle: {bundle.path}\ntag: toy-1\n")
-    process, client = start(None, "--settings", str(file))
-    assert process.stderr
-
-    def reload(path: Path, tag: str, said: str, challenger: Path | None = None) -> dict[str, object]:
-        shadow = f"shadow: {{bundle: {challenger}}}\n" if challenger else ""
-        file.write_text(f"bundle: {path}\ntag: {tag}\n{shadow}")
-        process.send_signal(signal.SIGHUP)
-        while said not in next(iter(process.stderr or ())):
-            assert client.post("/v1/score", json=GOOD).status_code == 200
-        told: dict[str, object] = client.post("/v1/score", json=GOOD).json()
-        return told
-
-    try:
-        with client:
-            told = reload(stricter.path, "toy-2", "bundle loaded")
-            assert (told["model_tag"], told["policy_version"]) == ("toy-2", "2026-02")
-            told = reload(damaged, "toy-3", "model.onnx")
-            assert (told["model_tag"], told["model_digest"]) == ("toy-2", stricter.digest)
-            told = reload(tmp_path / "nowhere", "toy-4", "settings refused")
-            assert told["model_tag"] == "toy-2"
-            reload(stricter.path, "toy-5", "bundle loaded", bundle.path)
-            told = reload(stricter.path, "toy-6", "model.onnx of the challenger", damaged)
-            assert (told["model_tag"], client.get("/model").json()["challenger_digest"]) == ("toy-5", bundle.digest)
-            reload(stricter.path, "toy-7", "bundle loaded")
-            assert client.get("/model").json()["challenger_digest"] is None
-            assert client.get("/ready").status_code == 200
-    finally:
-        process.kill()
-
-
-@pytest.mark.parametrize("told", [True, False])
-def test_a_key_is_revoked_or_added_without_a_restart(bundle: Bundle, tmp_path: Path, told: bool) -> None:
-    file = tmp_path / "keys"
-    (old, old_line), (new, new_line) = new_key("old", "score"), new_key("new", "score")
-    file.write_text(old_line)
-    process, client = start(bundle.path, "auth=keys", f"keys_file={file}", "limits.requests_per_minute=60000")
-
-    def statuses_after(content: str, said: str) -> list[int]:
-        (tmp_path / "next").write_text(content)
-        (tmp_path / "next").replace(file)
-        if told:
-            process.send_signal(signal.SIGHUP)
-        while said not in next(iter(process.stderr or ())):
-            assert client.get("/health").status_code == 200
-        return [client.post("/v1/score", json=GOOD, headers={"X-API-Key": key}).status_code for key in (old, new)]
-
-    try:
-        with client:
-            assert statuses_after(f"{old_line}\n{new_line}", "keys read") == [200, 200]
-            assert statuses_after(new_line, "keys read") == [401, 200]
-            for crooked in ("old:score:1234", "# nobody\n") if told else ():
-                assert statuses_after(crooked, "keys refused") == [401, 200]
-    finally:
-        process.kill()
-
-
-def test_a_sighup_during_a_reload_is_not_lost(bundle: Bundle, tmp_path: Path) -> None:
-    file = tmp_path / "settings.yaml"
-    file.write_text(f"bundle: {bundle.path}\ntag: toy-0\n")
-    process, client = start(None, "--settings", str(file))
-    told = None
-    try:
-        with client:
-            for tag in range(1, 21):
-                file.write_text(f"bundle: {bundle.path}\ntag: toy-{tag}\n")
-                process.send_signal(signal.SIGHUP)
-                client.post("/v1/score", json=GOOD)  # a signal that is pending swallows the next
-            deadline = time.monotonic() + 20
-            while told != "toy-20" and time.monotonic() < deadline:
-                told = client.post("/v1/score", json=GOOD).json()["model_tag"]
-    finally:
-        process.kill()
-    assert told == "toy-20"
 
 
 def test_no_value_of_an_applicant_is_logged(bundle: Bundle) -> None:
