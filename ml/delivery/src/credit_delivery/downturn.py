@@ -33,7 +33,7 @@ from credit_delivery.errors import DeliveryError
 from credit_simulator import Event, Scenario, simulate
 from scoring_api.journal import Entry, tables
 from scoring_api.journal.engine import open_engine
-from scoring_api.journal.rows import sealed
+from scoring_api.journal.rows import Rows
 from scoring_api.journal.store import Store
 from scoring_api.model import ServedModel, load
 
@@ -115,7 +115,9 @@ def decide(model: ServedModel, stream: Stream, journal: Path) -> None:
         outcome = {"decision_id": record.id, "outcome": "defaulted" if stream.bad[place] else "paid"}
         outcomes.append({**outcome, "happened_on": known.date(), "recorded_at": tables.written(known)})
     engine = open_engine(f"sqlite:///{journal}")
-    Store(engine).write(sealed(ChainHead("downturn"), entries, None)[1])
+    rows = Rows.empty()
+    rows.chain_heads.append(rows.seal(ChainHead("downturn"), entries, None))
+    Store(engine).write(rows)
     with engine.begin() as connection:
         connection.execute(tables.outcomes.insert(), outcomes)
     engine.dispose()
