@@ -9,12 +9,14 @@ BUNDLE ?= var/bundles/$(DATASET)/candidate
 PORT ?= 8000
 PACKAGES := ml/contract ml/simulator ml/training ml/delivery services/scoring-api services/drift-monitor
 INFRA := .venv-infra/bin
+# Airflow pins what everything else has otherwise; these two say which packages its environment is made of.
+AIRFLOW := apache-airflow==3.3.2 --exclude-newer 2026-11-21
 # Promotions and rollbacks go to the git of the cluster that `make up` made, while there is one.
 KIND = $(if $(shell docker ps --quiet --filter name=^credit-control-plane$$ 2>/dev/null),--kind)
 export DO_NOT_TRACK := 1
 export ORT_DISABLE_TELEMETRY := 1
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-infra lock demo test test-charts test-images test-infra check check-workflows format data explore train cards mlflow serve bench pictures video tools adopt images run-image up push load drift status down release promote confirm rollback freeze e2e e2e-full rehearse replay sbom licences scan manifests release-files attestations publish-models sign provision docs-infra preview clean
+.PHONY: help setup setup-infra lock demo test test-charts test-images test-infra test-airflow check check-workflows format data explore train cards mlflow serve bench pictures video tools adopt images run-image up push load drift status down release promote confirm rollback freeze e2e e2e-full rehearse replay sbom licences scan manifests release-files attestations publish-models sign provision docs-infra preview clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -49,6 +51,12 @@ test-images: setup ## the services' images and compose.yaml, by Docker
 
 test-infra: setup-infra ## the Pulumi program of every stack under mocks
 	$(INFRA)/pytest -q -c infra/pulumi/pyproject.toml tests/infra
+
+test-airflow: .venv-airflow/ready ## the Airflow DAG, read by Airflow itself in an environment of its own
+	AIRFLOW_PYTHON=$(CURDIR)/.venv-airflow/bin/python $(BIN)/pytest -q tests/github/test_retraining.py
+.venv-airflow/ready: Makefile .venv/ready
+	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .venv-airflow
+	$(BIN)/uv pip install --quiet --python .venv-airflow/bin/python $(AIRFLOW) && touch $@
 
 check: setup setup-infra check-workflows ## format, lint, generated chart files, types, import contracts, workflows
 	$(BIN)/ruff format --check . && $(BIN)/ruff check --output-format concise . && $(BIN)/credit-release charts --check
@@ -187,4 +195,4 @@ preview: setup-infra ## what pulumi would change: make preview STACK=staging
 	cd infra/pulumi && PATH="$$PATH:$(CURDIR)/var/tools" pulumi preview --stack $(STACK) --policy-pack policy
 
 clean: ## remove everything generated, the environment too
-	rm -rf var .venv .venv-infra
+	rm -rf var .venv .venv-infra .venv-airflow

@@ -80,7 +80,7 @@ def test_the_cut_off_is_the_orders_or_now_and_the_same_for_every_step(
 def test_airflow_itself_reads_the_dag_as_one_chain(tmp_path: Path) -> None:
     python = os.environ.get("AIRFLOW_PYTHON")
     if python is None:
-        pytest.skip("AIRFLOW_PYTHON names no Python with apache-airflow 3")
+        pytest.skip("AIRFLOW_PYTHON names no Python with apache-airflow 3: `make test-airflow`")
     environment = os.environ | {"AIRFLOW_HOME": str(tmp_path), "AIRFLOW__CORE__LOAD_EXAMPLES": "false"}
     migrated = [python, "-m", "airflow", "db", "migrate"]
     subprocess.run(migrated, env=environment, check=True, capture_output=True)

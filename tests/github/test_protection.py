@@ -1,0 +1,128 @@
+import re
+
+import pytest
+import yaml
+
+from credit_delivery import promotion
+from credit_delivery.environments import image_file, model_file
+
+from .workflows import GITHUB, ROOT, WORKFLOWS, Object, jobs, matches, read, steps
+
+
+def pull_request_jobs() -> list[tuple[str, Object]]:
+    return [(where, job) for where, job in jobs() if "pull_request" in WORKFLOWS[where.split(".")[0]]["on"]]
+
+
+def condition(job: Object) -> str:
+    return str(job.get("if", ""))
+
+
+def test_nothing_runs_a_forks_code_with_the_repositorys_rights() -> None:
+    assert [name for name, content in WORKFLOWS.items() if "pull_request_target" in content["on"]] == []
+
+
+def test_a_pull_request_meets_one_secret_and_only_after_somebody_looked_at_it() -> None:
+    meeting = {where: job for where, job in pull_request_jobs() if "secrets." in yaml.safe_dump(job)}
+    assert set(meeting) == {"check.evidence"}
+    job = meeting["check.evidence"]
+    assert set(re.findall(r"secrets\.(\w+)", yaml.safe_dump(job))) == {"JOURNAL_URL"}
+    for where in ("environment", "runs-on"):
+        needed, _, otherwise = job[where].rpartition(" || ")
+        assert otherwise.strip("'} ") == {"environment": "", "runs-on": "ubuntu-24.04"}[where]
+        assert "||" not in needed
+        assert "&& github.event.pull_request.head.repo.full_name == github.repository &&" in needed
+        assert "startsWith(github.head_ref, 'promote/')" in needed
+    (environment,) = [found for found in read(GITHUB / "settings.yml")["environments"] if found["name"] == "evidence"]
+    assert environment["reviewers"]
+    assert environment["prevent_self_review"]
+
+
+def test_a_fork_gets_neither_a_cloud_role_nor_a_token_that_writes() -> None:
+    for where, job in pull_request_jobs():
+        ours = "head.repo.full_name == github.repository" in condition(job)
+        merged = "github.event_name == 'push'" in condition(job)
+        assert "write" not in job.get("permissions", {}).values() or ours or merged, where
+
+
+def test_secrets_are_met_only_behind_a_protected_environment() -> None:
+    for where, job in jobs():
+        if "secrets." in yaml.safe_dump(job):
+            assert job.get("environment"), where
+
+
+def test_a_checkout_keeps_its_token_only_to_push() -> None:
+    for where, step, _ in steps():
+        if step.get("uses", "").startswith("actions/checkout@") and step["with"]["persist-credentials"]:
+            assert "steps.app.outputs.token" in step["with"]["token"], where
+
+
+def test_environments_that_jobs_name_are_described() -> None:
+    described = {found["name"] for found in read(GITHUB / "settings.yml")["environments"]}
+    stacks = [path.stem.removeprefix("Pulumi.") for path in (ROOT / "infra/pulumi").glob("Pulumi.*.yaml")]
+    named = set()
+    for _, job in jobs():
+        if text := job.get("environment"):
+            quoted = re.findall(r"'([a-z-]+)'", text.partition("&&")[2]) or [text]
+            named |= {
+                name.replace("${{ matrix.stack }}", stack) for name in quoted for stack in stacks if stack != "kind"
+            }
+    assert named == described
+
+
+def test_evidence_is_judged_on_every_pull_request_by_the_bases_code() -> None:
+    job = WORKFLOWS["check"]["jobs"]["evidence"]
+    assert "needs" not in job
+    assert job["if"] == "github.event_name == 'pull_request'"
+    assert job["steps"][0]["with"]["ref"] == "${{ github.event.pull_request.base.sha }}"
+
+
+def test_required_checks_are_the_jobs_of_check() -> None:
+    (checks,) = [rule for rule in read_json("main")["rules"] if rule["type"] == "required_status_checks"]
+    required = {check["context"] for check in checks["parameters"]["required_status_checks"]}
+    content = WORKFLOWS["check"]
+    assert required == {job["name"] for job in content["jobs"].values()} - {"comment"}
+    # A workflow that a path filter skips never reports, and its checks would be waited for in vain.
+    assert content["on"]["pull_request"] is None
+
+
+def test_a_failed_filter_does_not_let_a_change_pass() -> None:
+    needing = {job["name"] for job in WORKFLOWS["check"]["jobs"].values() if job.get("needs") == "changes"}
+    assert needing == {"charts", "check", "test", "manifests", "model"}
+    assert "if" not in WORKFLOWS["check"]["jobs"]["changes"]
+
+
+@pytest.mark.parametrize(
+    ("path", "owner"),
+    [
+        (model_file("production"), "@example/risk-officers"),
+        ("environments/production/evidence/a.json", "@example/risk-officers"),
+        ("environments/quarantine.yaml", "@example/risk-officers"),
+        (promotion.GATES, "@example/risk-officers"),
+        (image_file("production", "scoring-api"), "@example/credit-engineers"),
+        ("environments/production/admission.yaml", "@example/platform-owners"),
+        (model_file("staging"), "@example/credit-engineers"),
+        ("ml/delivery/src/credit_delivery/check.py", "@example/platform-owners"),
+        (".github/workflows/check.yml", "@example/platform-owners"),
+    ],
+)
+def test_who_must_approve(path: str, owner: str) -> None:
+    lines = [line.split() for line in (GITHUB / "CODEOWNERS").read_text().splitlines() if line.strip()[:1] not in "#"]
+    deciding = [owners for pattern, *owners in lines if owns(pattern, path)][-1]
+    assert deciding == [owner]
+
+
+def test_main_takes_nothing_that_a_code_owner_has_not_approved() -> None:
+    (pull_request,) = [rule["parameters"] for rule in read_json("main")["rules"] if rule["type"] == "pull_request"]
+    assert pull_request["require_code_owner_review"]
+    assert pull_request["dismiss_stale_reviews_on_push"]
+    assert pull_request["require_last_push_approval"]
+
+
+def owns(pattern: str, path: str) -> bool:
+    """Of CODEOWNERS' patterns, those used here: everything, a folder, a file, or `*` in a name."""
+    anchored = pattern.removeprefix("/")
+    return matches(path, [f"{anchored}**" if anchored.endswith("/") else anchored]) or pattern == "*"
+
+
+def read_json(ruleset: str) -> Object:
+    return read(GITHUB / f"rulesets/{ruleset}.json")
