@@ -93,8 +93,9 @@ class Connection(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Bytes of any part of a request, or of several."""
         super().data_received(data)
-        if self._wishes:
-            self._read_without_wish(data[self._wish_ends :])
+        while self._wishes:
+            data = self._without_wish(data[self._wish_ends :])
+            super().data_received(data)
         if self._head_size is not None:
             self._head_size += len(data)
             if self._head_size > MAX_HEAD:
@@ -106,13 +107,15 @@ class Connection(HttpToolsProtocol):
         assert isinstance(stopped, httptools.HttpParserUpgrade)
         self._wish_ends = stopped.args[0]
 
-    def _read_without_wish(self, rest: bytes) -> None:
-        """Read a request again as if it had not wished, as RFC 9110 (7.8) allows: Java's client wishes for HTTP/2."""
+    def _without_wish(self, rest: bytes) -> bytes:
+        """The request as if it had not wished, and what follows its head, for a new parser; RFC 9110 (7.8) allows it,
+        and Java's client wishes for HTTP/2 with every request.
+        """
         self._wishes = False
         target = self.parser.get_method() + b" " + self.url + b" HTTP/" + self.parser.get_http_version().encode()
         kept = [b"%b: %b" % header for header in self.headers if header[0] not in UPGRADE]
         self.parser = httptools.HttpRequestParser(self)
-        self.data_received(b"\r\n".join([target, *kept, b"", rest]))
+        return b"\r\n".join([target, *kept, b"", rest])
 
     def send_400_response(self, msg: str) -> None:
         """What httptools cannot parse, or a fault of ours in a callback: it raises both as errors of the parser."""
