@@ -44,6 +44,30 @@ def test_a_fork_gets_neither_a_cloud_role_nor_a_token_that_writes() -> None:
         assert "write" not in job.get("permissions", {}).values() or ours or merged, where
 
 
+def test_prose_is_tested_too_and_a_bump_is_not() -> None:
+    (filtering,) = [step for step in WORKFLOWS["check"]["jobs"]["changes"]["steps"] if step.get("id") == "filter"]
+    whole, *without = yaml.safe_load(filtering["with"]["filters"])["code"]
+    assert whole == "**"
+    assert all(pattern.startswith("!") for pattern in without)
+    tested = {
+        path: not matches(path, [pattern.removeprefix("!") for pattern in without])
+        for path in ("README.md", "docs/infrastructure.md", model_file("staging"), image_file("staging", "scoring-api"))
+    }
+    assert [path for path, is_tested in tested.items() if not is_tested] == [image_file("staging", "scoring-api")]
+
+
+def test_a_stack_is_previewed_from_where_it_is_changed() -> None:
+    preview, up = (WORKFLOWS["infra"]["jobs"][name]["runs-on"] for name in ("preview", "up"))
+    assert preview == up
+    assert {"vars.PRODUCTION_RUNNER", "vars.STAGING_RUNNER"} <= set(re.findall(r"vars\.\w+", preview))
+
+
+def test_every_variable_and_secret_of_a_workflow_is_named_where_they_are_set() -> None:
+    text = "".join(path.read_text() for path in (GITHUB / "workflows").glob("*.yml"))
+    described = (GITHUB / "settings.yml").read_text()
+    assert [name for name in set(re.findall(r"(?:vars|secrets)\.([A-Z_]+)", text)) if name not in described] == []
+
+
 def test_secrets_are_met_only_behind_a_protected_environment() -> None:
     for where, job in jobs():
         if "secrets." in yaml.safe_dump(job):

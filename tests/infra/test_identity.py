@@ -170,6 +170,9 @@ def test_ci_makes_what_holds_data_and_looks_into_none_of_it(cloud: Recording) ->
     denied = rights(cloud, "infra-up")["NotContent"]
     assert denied["Effect"] == "Deny"
     assert {"s3:GetObject*", "s3:DeleteObject*", "secretsmanager:GetSecretValue"} <= set(denied["Action"])
+    # Each of them is denied on something of its service.
+    denied_on = {resource.split(":")[2] for resource in denied["Resource"]}
+    assert denied_on == {action.split(":")[0] for action in denied["Action"]}
     objects, *_ = denied["Resource"]
     buckets = [entry.inputs["bucket"] for entry in cloud.of("aws:s3/bucket:Bucket")]
     assert [name for name in buckets if not fnmatch.fnmatchcase(f"arn:aws:s3:::{name}/a", objects)] == []

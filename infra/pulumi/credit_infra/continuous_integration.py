@@ -38,6 +38,8 @@ SERVICES = (
 CONTENT = (
     "ecr:BatchDeleteImage",
     "ecr:PutImage",
+    "rds:ModifyDBSnapshotAttribute",
+    "rds:StartExportTask",
     "s3:BypassGovernanceRetention",
     "s3:DeleteObject*",
     "s3:GetObject*",
@@ -45,7 +47,7 @@ CONTENT = (
     "secretsmanager:GetSecretValue",
     "secretsmanager:PutSecretValue",
 )
-"""What is in buckets, registries and secrets; Pulumi makes those and never looks into them."""
+"""What is in buckets, registries, databases and secrets; Pulumi makes those and never looks into them."""
 
 
 class ContinuousIntegrationConfig(StackPart):
@@ -171,6 +173,7 @@ class ContinuousIntegration(pulumi.ComponentResource):
         ]
 
     def _holding(self) -> list[str]:
-        """The stack's buckets, registries and secrets, by the names that they get; the state's bucket is none."""
+        """What the stack keeps data in, by the names that it gets; the state's bucket is none of it."""
         buckets = f"arn:aws:s3:::{self._place.name('*')}-{self._place.account}/*"
-        return [buckets, self._place.arn("ecr", "repository/*"), self._place.arn("secretsmanager", "secret:*")]
+        others = {"ecr": "repository/*", "rds": "snapshot:*", "secretsmanager": "secret:*"}
+        return [buckets, *(self._place.arn(service, resource) for service, resource in others.items())]
