@@ -90,6 +90,16 @@ def test_pipelined_requests_are_answered_in_order(client: httpx.Client) -> None:
     assert [len(told.get("results", [])) for _, told in found] == [1, 0, 2, 0, 1] * 4  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("body", [PERSON, b" " * 100_000 + PERSON])
+def test_what_came_before_a_head_is_no_part_of_it(client: httpx.Client, body: bytes) -> None:
+    count = 400_000 // len(body)
+    with connected(client) as opened:
+        opened.sendall(request(body) * count + HEAD[:-10])
+        assert [status for status, _ in answers(opened, count)] == [200] * count
+        opened.sendall(HEAD[-10:] + request(PERSON)[len(HEAD) :])
+        assert answers(opened, 1)[0][0] == 200
+
+
 def test_a_client_that_leaves_disturbs_nobody(client: httpx.Client) -> None:
     for cut in (10, len(HEAD), len(HEAD) + 30, -5):
         with connected(client) as opened:

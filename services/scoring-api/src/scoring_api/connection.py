@@ -29,6 +29,7 @@ from scoring_api.logs import log, refused
 from scoring_api.shortcut import ShortCycle
 
 MAX_HEAD = 32_768
+BEGUN = -1
 SHORT_URL = SCORE.encode()
 NO_ROUTE = "connection"
 UPGRADE = frozenset({b"connection", b"upgrade", b"http2-settings"})
@@ -57,7 +58,7 @@ class Connection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """The first byte of a request."""
         self._arriving_since = self.loop.time()
-        self._head_size = 0
+        self._head_size = BEGUN
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
@@ -97,9 +98,14 @@ class Connection(HttpToolsProtocol):
             data = self._without_wish(data[self._wish_ends :])
             super().data_received(data)
         if self._head_size is not None:
-            self._head_size += len(data)
+            self._head_size = self._begun_in(data) if self._head_size == BEGUN else self._head_size + len(data)
             if self._head_size > MAX_HEAD:
                 self._refuse(HeadTooLargeError(f"the request's head is larger than {MAX_HEAD:,} bytes"))
+
+    def _begun_in(self, data: bytes) -> int:
+        """About how many bytes the head has that began there: what other requests are in front of it is not its own."""
+        body = len(self.cycle.body) if self.cycle is not None else 0
+        return max(0, len(data) - data.rfind(b"\r\n\r\n") - body)
 
     def _unsupported_upgrade_warning(self) -> None:
         """Where uvicorn would warn: note where the parser stopped."""
