@@ -50,6 +50,15 @@ def test_committed_figures_are_aggregates_without_paths():
         assert set(json.loads(text)) <= {"data", "model", "cross_validation", "leak"}
 
 
+@pytest.mark.parametrize("dataset", dataset_names())
+def test_committed_figures_name_the_model_the_commit_and_the_data_that_they_come_from(dataset):
+    kept = read_figures(dataset, REPOSITORY)
+    digests = [kept["model"]["model_digest"], *(one["sha256"] for one in kept["data"].values())]
+    assert all(re.fullmatch("[0-9a-f]{64}", digest) for digest in digests)
+    commits = {part: found["commit"] for part, found in kept.items() if part != "data"}
+    assert [part for part, commit in commits.items() if not re.fullmatch("[0-9a-f]{40}", commit)] == []
+
+
 def test_figures_are_renewed_and_prose_is_left(root):
     assert refresh(check=True, root=root) == 1
     assert refresh(check=False, root=root) == 0
