@@ -32,7 +32,6 @@ MAX_HEAD = 32_768
 BEGUN = -1
 SHORT_URL = SCORE.encode()
 NO_ROUTE = "connection"
-UPGRADE = frozenset({b"connection", b"upgrade", b"http2-settings"})
 
 
 class Connection(HttpToolsProtocol):
@@ -119,7 +118,7 @@ class Connection(HttpToolsProtocol):
         """
         self._wishes = False
         target = self.parser.get_method() + b" " + self.url + b" HTTP/" + self.parser.get_http_version().encode()
-        kept = [b"%b: %b" % header for header in self.headers if header[0] not in UPGRADE]
+        kept = [b"%b: %b" % header for header in self.headers if header[0] != b"upgrade"]
         self.parser = httptools.HttpRequestParser(self)
         return b"\r\n".join([target, *kept, b"", rest])
 
