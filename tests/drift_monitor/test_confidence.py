@@ -43,7 +43,7 @@ class Reference:
         )
         drawn = rng.multinomial(n, self.share)
         pds = CountedPds(self.pds[drawn > 0], drawn[drawn > 0])
-        return Measured(counts, pds, pds, None, self._outcomes(rng, n, rise), 0)
+        return Measured(counts, pds, pds, None, self._outcomes(rng, n, rise), self._outcomes(rng, n, 0.1), 0)
 
     def _outcomes(self, rng, n, rise):
         drawn = rng.multinomial(n, self.share)

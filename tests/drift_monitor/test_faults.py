@@ -109,6 +109,8 @@ def test_losses_of_a_model_are_no_evidence_against_its_successor(portfolio, old_
     code, verdicts = old_lender.run(SECOND_YEAR, both)
     (after,) = (one for one in verdicts if one["model_digest"] == portfolio.successor.digest)
     assert (code, after["maturity"]) == (0, None)
+    assert after["maturity_of_others"]["realised"] == verdict["maturity"]["realised"]
+    assert old_lender.index()["windows"][-1]["realised_default_rate"] == verdict["maturity"]["realised"]["default_rate"]
 
 
 def test_a_second_monitor_of_one_folder_refuses(lender, capsys):

@@ -26,7 +26,7 @@ def assess(window: Window, measured: Measured, bundle: Bundle, table: VerdictTab
     shifts = drift.shifts(bundle.schema, baseline, counts)
     approvals = fairness.approvals(counts)
     promised, reference_gini = promise(measured.pds), find(bundle.evaluation, "network.gini")
-    matured = maturity.mature(measured.vintage)
+    matured, of_others = maturity.mature(measured.vintage), maturity.mature(measured.vintage_of_others)
     checks = list(quality.checks(window, bundle.schema, baseline, counts, limits))
     if counts.with_values >= limits.smallest_window:
         checks += drift.checks(shifts, baseline, counts, limits)
@@ -52,6 +52,7 @@ def assess(window: Window, measured: Measured, bundle: Bundle, table: VerdictTab
         reference_gini=reference_gini,
         expected_loss=measured.expected_loss,
         maturity=matured if matured.decided else None,
+        maturity_of_others=of_others if of_others.decided else None,
         fairness=approvals,
         repeated_decisions=counts.repeated,
         unknown_outcomes=measured.unknown_outcomes,

@@ -19,7 +19,10 @@ from drift_monitor.verdict import Verdict
 
 
 class WindowVerdict(Frozen):
-    """verdict.json: one window, what was measured in it, and what to do. Times are UTC, shares between 0 and 1."""
+    """verdict.json: one window, what was measured in it, and what to do. Times are UTC, shares between 0 and 1.
+
+    `maturity_of_others` is the same vintage as other models decided it, such as the one before: shown, never judged.
+    """
 
     schema_version: Literal[1] = 1
     window: str
@@ -37,10 +40,16 @@ class WindowVerdict(Frozen):
     reference_gini: float | None = None
     expected_loss: ExpectedLoss | None = None
     maturity: Maturity | None = None
+    maturity_of_others: Maturity | None = None
     fairness: tuple[Approval, ...] = ()
     repeated_decisions: int = 0
     unknown_outcomes: int = 0
     report_rows: int = 0
+
+    @property
+    def shown_maturity(self) -> Maturity | None:
+        """Of the window's own model, or while that has no vintage, of those before it."""
+        return self.maturity or self.maturity_of_others
 
 
 class WindowLine(Frozen):
@@ -92,7 +101,7 @@ def line_of(document: WindowVerdict) -> WindowLine:
     """A window's line in the index."""
     fields = [shift for shift in document.shifts if shift.name != SCORE]
     largest = max(fields, key=lambda shift: shift.psi, default=None)
-    realised = document.maturity.realised if document.maturity else None
+    realised = document.shown_maturity.realised if document.shown_maturity else None
     return WindowLine(
         window=document.window,
         start=document.start,

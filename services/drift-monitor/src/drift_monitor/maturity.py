@@ -74,11 +74,12 @@ class Maturity(Frozen):
 
 
 def counted_outcomes(
-    history: History, digest: str, vintage: tuple[datetime, datetime], as_of: datetime
+    history: History, digest: str, vintage: tuple[datetime, datetime], as_of: datetime, *, others: bool = False
 ) -> CountedOutcomes:
-    """Count a model's vintage, [start, end), with outcomes that were recorded up to `as_of`."""
+    """Count a model's vintage, [start, end), or all others', with outcomes that were recorded up to `as_of`."""
     start, end = vintage
-    members = f"model_digest = {literal(digest)} AND decided_at >= {stamp(start)} AND decided_at < {stamp(end)}"
+    whose = f"model_digest {'<>' if others else '='} {literal(digest)}"
+    members = f"{whose} AND decided_at >= {stamp(start)} AND decided_at < {stamp(end)}"
     decided, declined = history.row(
         f"SELECT count(*), count(*) FILTER (decision = 'decline') FROM decisions WHERE {members}"
     )

@@ -25,6 +25,7 @@ class Measured:
     approved_pds: CountedPds
     expected_loss: ExpectedLoss | None
     vintage: CountedOutcomes
+    vintage_of_others: CountedOutcomes
     unknown_outcomes: int
 
 
@@ -41,6 +42,7 @@ def measure(history: History, window: Window, bundle: Bundle, performance: Perfo
         approved_pds=counted_pds(history, f"{window.condition} AND decision = 'approve'"),
         expected_loss=_expected_loss(history, window, bundle),
         vintage=counted_outcomes(history, window.digest, vintage, window.end),
+        vintage_of_others=counted_outcomes(history, window.digest, vintage, window.end, others=True),
         unknown_outcomes=unknown_outcomes(history, window.start, window.end),
     )
 

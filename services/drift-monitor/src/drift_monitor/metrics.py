@@ -90,18 +90,19 @@ class Metrics:
         if last.promised is not None:
             for figure in ("auc", "gini", "ks", "default_rate"):
                 self._estimated.labels(figure).set(getattr(last.promised, figure).value)
+        vintage = last.shown_maturity
         self._expected_loss.set(last.expected_loss.loss.value if last.expected_loss else UNKNOWN)
-        matured, censored = (last.maturity.matured, last.maturity.censored) if last.maturity else (None, None)
+        matured, censored = (vintage.matured, vintage.censored) if vintage else (None, None)
         self._matured.set(UNKNOWN if matured is None else matured)
         self._censored.set(UNKNOWN if censored is None else censored)
-        if last.maturity is None:
+        if vintage is None:
             return
-        figures = last.maturity.realised.model_dump() if last.maturity.realised else {}
+        figures = vintage.realised.model_dump() if vintage.realised else {}
         for figure, value in figures.items():
             if value is not None:
                 self._realised.labels(figure).set(value)
         for figure in ("gini", "default_rate"):
-            error = getattr(last.maturity, f"{figure}_error")
+            error = getattr(vintage, f"{figure}_error")
             if error is not None:
                 self._error.labels(figure).set(error)
 
