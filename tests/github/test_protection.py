@@ -44,6 +44,15 @@ def test_a_fork_gets_neither_a_cloud_role_nor_a_token_that_writes() -> None:
         assert "write" not in job.get("permissions", {}).values() or ours or merged, where
 
 
+def test_every_step_that_rebuilds_a_hold_out_knows_the_journal() -> None:
+    rebuilds = re.compile(r"credit-release (build|check|promote)\b|make (promote|release)(?![\w-])")
+    found = {
+        (where, step["run"]): step.get("env", {}) for where, step, _ in steps() if rebuilds.search(step.get("run", ""))
+    }
+    assert {where for where, _ in found} == {"check.evidence", "promote.propose", "retrain.retrain"}
+    assert [step for step, given in found.items() if "secrets.JOURNAL_URL" not in given.get("JOURNAL_URL", "")] == []
+
+
 def test_prose_is_tested_too_and_a_bump_is_not() -> None:
     (filtering,) = [step for step in WORKFLOWS["check"]["jobs"]["changes"]["steps"] if step.get("id") == "filter"]
     whole, *without = yaml.safe_load(filtering["with"]["filters"])["code"]
