@@ -13,7 +13,7 @@ from credit_delivery.dashboards.prometheus import faults
 from .conftest import ROOT, get, wait_until
 
 Compose = Callable[..., str]
-# What only a cluster can say: pods of an autoscaler, and the model that git names. Made-up applicants belong to no group.
+# Only a cluster can say: pods of an autoscaler, and the model that git names. Made-up applicants belong to no group.
 NOT_HERE = ("kube_", "namespace:scoring_api_model_named:info", "drift_monitor_adverse_impact_ratio")
 
 
