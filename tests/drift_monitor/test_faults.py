@@ -97,15 +97,13 @@ def test_a_model_change_in_the_middle_of_a_period_makes_two_windows(lender):
 
 
 def test_losses_of_a_model_are_no_evidence_against_its_successor(portfolio, old_lender):
-    old_lender.outcomes = old_lender.outcomes.assign(
-        outcome=np.where(old_lender.outcomes.index % 14 == 0, "defaulted", old_lender.outcomes.outcome)
-    )
+    known = old_lender.outcomes
+    old_lender.outcomes = known.assign(outcome=np.where(known.index % 14 == 0, "defaulted", known.outcome))
     both = f"bundles=[{portfolio.bundle.path},{portfolio.successor.path}]"
     code, (verdict,) = old_lender.run(SECOND_YEAR, both)
     assert (code, verdict["maturity"] is None) == (3, False)
     changed = old_lender.decisions.decided_at >= pd.Timestamp("2022-01-01")
-    digests = np.where(changed, portfolio.successor.digest, portfolio.bundle.digest)
-    old_lender.decisions = old_lender.decisions.assign(model_digest=digests)
+    old_lender.decisions["model_digest"] = np.where(changed, portfolio.successor.digest, portfolio.bundle.digest)
     code, verdicts = old_lender.run(SECOND_YEAR, both)
     (after,) = (one for one in verdicts if one["model_digest"] == portfolio.successor.digest)
     assert (code, after["maturity"]) == (0, None)
