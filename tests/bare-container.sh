@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Show that `make demo` sets itself up: a clean clone in a container with nothing but Python, make and git.
+# Show that `make demo`, or the target that is named, sets itself up: a clean clone in a container with nothing but Python,
+# make and git.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -13,5 +14,5 @@ docker run --rm --network host --volume "$PWD":/checkout:ro --volume /etc/ssl/ce
   --env SSL_CERT_FILE --env PIP_CERT "$image" bash -euc '
     git clone --quiet -c safe.directory=* /checkout /clone
     cd /clone
-    make demo
-  '
+    make "$1"
+  ' bare "${1:-demo}"
