@@ -20,6 +20,7 @@ from .conftest import Serve
 from .process import start
 from .toy import POLICY, SCHEMA, make_bundle
 
+expect.set_options(timeout=30_000)  # a busy machine takes longer than the usual five seconds
 HOSTILE = "<img src=x onerror=\"document.title='taken'\"></option></script><script>document.title='taken'</script>"
 # The least contrast of any text with what is behind it, by WCAG 2; a name where it is below 4.5 : 1.
 FAINT = """() => {
