@@ -21,6 +21,7 @@ from bench.checks import WrongAnswerError
 from bench.contenders import CONTENDERS, WORK, Contender
 from bench.measure import Plan, measure
 from bench.process import StartError
+from credit_contract.digest import sha256_bytes
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -58,9 +59,9 @@ def _measured(chosen: list[Contender], bundle: Path, rounds: int, seconds: int, 
     people = People.made(bundle)
     plan = Plan(bundle, people.approved(), people.mixed(), seconds)
     figures = json.loads(kept.read_text()) if kept.exists() else {"servers": {}}
-    digest = people.bundle.digest
-    if figures.get("digest") != digest:  # of another graph: not to be compared
-        figures = {"digest": digest, "servers": {}}
+    graph = sha256_bytes(people.bundle.model)
+    if figures.get("graph") != graph:  # of another graph: not to be compared
+        figures = {"graph": graph, "servers": {}}
     schema = people.bundle.schema
     figures |= {
         "dataset": schema.dataset,
