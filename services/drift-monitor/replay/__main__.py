@@ -17,7 +17,7 @@ from credit_simulator import Event
 from credit_training.files import home
 from credit_training.network_recipe import NetworkRecipe
 
-STRATEGIES: tuple[Strategy, ...] = ("never", "yearly", "verdict")
+STRATEGIES: tuple[Strategy, ...] = ("never", "yearly", "verdict", "verdict or stop")
 STORIES = {
     "sba": (
         "A lender at the start of fiscal 2004 learns from loans approved in fiscal years 1989–1999: their four-year"
@@ -57,13 +57,13 @@ def main() -> None:
     if options.dataset == "simulated":
         options.out.mkdir(parents=True, exist_ok=True)
         sections.append(write_section(live(options.seed, plan, home() / "replay"), options.out))
-    print(write_page(options.dataset, STORIES[options.dataset], lives, options.out, *sections))
+    print(write_page(options.dataset, STORIES[options.dataset], plan, lives, options.out, *sections))
 
 
 def _scene(dataset: str, seed: int, recipe: NetworkRecipe) -> tuple[stream.Stream, Plan]:
     if dataset == "sba":
         start, end = np.datetime64("2003-10-01"), np.datetime64("2012-10-01")
-        return stream.sba(seed), Plan(start, end, 3, 500, 0.8, recipe, seed)
+        return stream.sba(seed), Plan(start, end, 3, 500, 0.8, recipe, seed, ended=("low_doc",))
     if dataset == "bank":
         start, end = np.datetime64("2008-11-01"), np.datetime64("2010-12-01")
         return stream.bank(seed), Plan(start, end, 1, 500, 0.8, recipe, seed, cool_down_days=60)

@@ -1,6 +1,7 @@
 """The replay: windows in order of time, each decided by the model of its day and judged by the monitor's own code.
 
-Three lenders live through the same time: one never retrains, one does every year, one does when the verdict says so.
+Four lenders live through the same time: one never retrains, one does every year, one on the verdict `retrain` as the
+monitor does, and one also on a `stop` for calibration, as a person might who was paged.
 """
 
 from __future__ import annotations
@@ -30,13 +31,18 @@ from drift_monitor.settings import Performance
 from drift_monitor.verdict import read_table
 from drift_monitor.windows import Window
 
-Strategy = Literal["never", "yearly", "verdict"]
+Strategy = Literal["never", "yearly", "verdict", "verdict or stop"]
 Day = np.datetime64
+STALE_HOURS = 4_800.0
+"""The samples are thin: weeks without anybody in them are no fault of a journal."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is replayed: [start, end) in windows of whole `months`, pooled until they hold `at_least` decisions."""
+    """What is replayed: [start, end) in windows of whole `months`, pooled until they hold `at_least` decisions.
+
+    ended: fields of products that ended; a person excuses them after the first `stop` that names them.
+    """
 
     start: Day
     end: Day
@@ -47,6 +53,7 @@ class Plan:
     seed: int
     pooled_vintages: int = 1
     cool_down_days: int = 365
+    ended: tuple[str, ...] = ()
     learns: Learns = "complete"
 
 
@@ -70,6 +77,7 @@ class Life:
     plan: Plan
     folder: Path
     lent: npt.NDArray[np.bool_] = field(init=False)
+    excused: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.lent = self.stream.applied < self.plan.start
@@ -104,12 +112,16 @@ class Life:
         return pds
 
     def judge(self, start: Day, end: Day, decisions: int, model: Model) -> WindowVerdict:
-        """What the monitor says of a window on its last day."""
+        """What the monitor says of a window on its last day; what a person excuses then holds from the next on."""
         window = Window(_utc(start), _utc(end), model.bundle.digest, decisions)
         performance = Performance(days=self.stream.performance_days, pooled_windows=self.plan.pooled_vintages)
         with open_files(self.folder / "decisions", self.folder / "outcomes") as history:
             measured = measure(history, window, model.bundle, performance)
-        return assess(window, measured, model.bundle, read_table(), Limits(stale_hours=24 * 200))
+        limits = Limits(stale_hours=STALE_HOURS, constant_fields=tuple(sorted(self.excused)))
+        verdict = assess(window, measured, model.bundle, read_table(), limits)
+        constant = {finding.subject for finding in verdict.findings if finding.fired and finding.check == "constant"}
+        self.excused |= constant & set(self.plan.ended)
+        return verdict
 
 
 def replay(stream: Stream, plan: Plan, strategy: Strategy, folder: Path) -> list[Lived]:
@@ -138,9 +150,10 @@ def _fit(life: Life, as_of: Day) -> Model:
 def _due(strategy: Strategy, verdict: WindowVerdict, age: np.timedelta64, plan: Plan) -> bool:
     if strategy == "yearly":
         return bool(age >= np.timedelta64(365, "D"))
-    # A person who is paged by `stop` retrains too, once the cause is found to be the model.
-    called = verdict.verdict in ("retrain", "stop")
-    return strategy == "verdict" and called and bool(age >= np.timedelta64(plan.cool_down_days, "D"))
+    called = strategy != "never" and verdict.verdict == "retrain"
+    if strategy == "verdict or stop":
+        called |= any(finding.fired and finding.evidence == "calibration" for finding in verdict.findings)
+    return called and bool(age >= np.timedelta64(plan.cool_down_days, "D"))
 
 
 def _windows(applied: npt.NDArray[np.datetime64], plan: Plan) -> Sequence[tuple[Day, Day]]:

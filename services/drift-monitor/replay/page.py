@@ -10,31 +10,56 @@ from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
-from history import Lived, Strategy
+from history import STALE_HOURS, Lived, Plan, Strategy
 from matplotlib import pyplot as plt
+
+from drift_monitor.document import WindowVerdict
+from drift_monitor.limits import Limits
+from drift_monitor.settings import Retraining
 
 mpl.use("Agg")
 Lives = Mapping[Strategy, Sequence[Lived]]
+NAMES: Mapping[Strategy, str] = {
+    "never": "never",
+    "yearly": "every year",
+    "verdict": "on `retrain`, as the monitor does",
+    "verdict or stop": "also on a `stop` for calibration, by a person",
+}
 
 
-def write_page(name: str, story: str, lives: Lives, folder: Path, *sections: str) -> Path:
+def write_page(name: str, story: str, plan: Plan, lives: Lives, folder: Path, *sections: str) -> Path:
     """`replay-<name>.md` with its picture beside it; `sections` come last."""
     folder.mkdir(parents=True, exist_ok=True)
     _picture(lives, folder / f"replay-{name}.png")
     parts = [
-        f"# Replay: {name}\n\n{story}\n\nMade by `make replay DATASET={name}`.\n",
+        f"# Replay: {name}\n\n{story}\n\n{_rules(plan)}\n\nMade by `make replay DATASET={name}`.\n",
         f"![PSI, Gini and default rate over time](replay-{name}.png)\n",
         "## When each signal fired, without any retraining\n",
         _signals(lives["never"]),
+        "## When each verdict came, without any retraining\n",
+        _verdicts(lives["never"]),
         "## What retraining would have saved\n",
         _savings(lives),
-        "## Every window of the lender who follows the verdict\n",
+        "## Every window of the lender who retrains on `retrain`\n",
         _windows(lives["verdict"]),
         *sections,
     ]
     path = folder / f"replay-{name}.md"
     path.write_text("\n".join(parts), encoding="utf-8")
     return path
+
+
+def _rules(plan: Plan) -> str:
+    """Where the replay's settings differ from those that the monitor comes with."""
+    days, hours = Retraining().cool_down_hours / 24, Limits().stale_hours
+    rules = (
+        f"Not as shipped: a retraining waits {plan.cool_down_days} days after the one before ({days:g} as shipped),"
+        f" and {STALE_HOURS:,.0f} hours without a decision are no failure ({hours:g} as shipped)."
+    )
+    if plan.ended:
+        names = ", ".join(f"`{name}`" for name in plan.ended)
+        rules += f" After the first `stop` that names {names}, a person excuses it (`limits.constant_fields`)."
+    return rules
 
 
 def first(lived: Sequence[Lived], verdict: str) -> str:
@@ -68,12 +93,30 @@ def _signals(lived: Sequence[Lived]) -> str:
     return "\n".join(["| evidence | check | first fired | windows |", "|---|---|---|--:|", *rows, ""])
 
 
+def _verdicts(lived: Sequence[Lived]) -> str:
+    """The first window of each verdict, which was given when it ended, and in how many windows it was given."""
+    rows = []
+    for verdict in ("ok", "watch", "retrain", "stop"):
+        given = [one.verdict for one in lived if one.verdict.verdict == verdict]
+        cells = ["never", "", f"0 of {len(lived)}", ""]
+        if given:
+            told = given[0]
+            cells = [f"{told.end:%Y-%m-%d}", f"{told.start:%Y-%m-%d}", f"{len(given)} of {len(lived)}", _reason(told)]
+        rows.append(f"| {verdict} | {' | '.join(cells)} |")
+    head = "| verdict | first given on | to the window from | windows | its first reason |"
+    return "\n".join([head, "|---|---|---|--:|---|", *rows, ""])
+
+
+def _reason(verdict: WindowVerdict) -> str:
+    return verdict.because.split("; ")[0].removeprefix(f"{verdict.verdict}: ").rstrip(".")
+
+
 def _savings(lives: Lives) -> str:
     rows = []
     for strategy, lived in lives.items():
         auc, *rates = means(lived).values()
         trained = ", ".join(f"{one.verdict.end:%Y-%m}" for one in lived if one.retrained) or "–"
-        rows.append(f"| {strategy} | {trained} | {auc:.3f} | {' | '.join(f'{rate:.1%}' for rate in rates)} |")
+        rows.append(f"| {NAMES[strategy]} | {trained} | {auc:.3f} | {' | '.join(f'{rate:.1%}' for rate in rates)} |")
     head = "| retraining | when | AUC | expected default rate | actual | actual among the approved |"
     note = "Means over decisions of all windows with complete outcomes; every lender approves the same share of each.\n"
     return "\n".join([head, "|---|---|--:|--:|--:|--:|", *rows, "", note])
@@ -83,10 +126,9 @@ def _windows(lived: Sequence[Lived]) -> str:
     rows = []
     for one in lived:
         verdict = one.verdict
-        told = verdict.because.split("; ")[0].removeprefix(f"{verdict.verdict}: ").rstrip(".")
         auc = "" if one.auc is None else f"{one.auc:.3f}"
-        mark = " (retrained)" if one.retrained else ""
-        rows.append(f"| {verdict.start:%Y-%m-%d} | {verdict.decisions:,} | {verdict.verdict}{mark} | {auc} | {told} |")
+        called = f"{verdict.verdict} (retrained)" if one.retrained else verdict.verdict
+        rows.append(f"| {verdict.start:%Y-%m-%d} | {verdict.decisions:,} | {called} | {auc} | {_reason(verdict)} |")
     head = "| from | decisions | verdict | AUC in hindsight | first reason |"
     return "\n".join([head, "|---|--:|---|--:|---|", *rows, ""])
 
@@ -109,6 +151,6 @@ def _picture(lives: Lives, path: Path) -> None:
     for axis in axes:
         axis.legend(fontsize=8)
         axis.grid(visible=True, alpha=0.3)
-    figure.suptitle("The lender who never retrains; red lines: when the verdict would have retrained")
+    figure.suptitle("The lender who never retrains; red lines: when the one who follows the verdict `retrain` did")
     figure.savefig(path, dpi=80)
     plt.close(figure)
