@@ -109,6 +109,34 @@ def test_a_rollback_passes_without_evidence_even_when_frozen(staged: World) -> N
     assert check(staged.repository, "main", staged.rebuild) == ["staging: model a"]
 
 
+def test_a_way_back_without_its_quarantine_entry_is_judged_like_any_other(staged: World) -> None:
+    freeze(staged.repository, "staging")
+    typed(staged, "staging", "a")
+    assert any("staging is frozen" in reason for reason in reasons(staged))
+
+
+def test_the_model_before_last_is_judged_like_any_other_however_the_last_is_named(staged: World) -> None:
+    staged.promote("staging", "c")
+    freeze(staged.repository, "staging")
+    staged.git("checkout", "--quiet", "-b", "back")
+    roll_back(staged.repository, "staging", "declined everybody")
+    staged.commit(MODEL, with_pin(staged.read(MODEL), record.read(staged.repository, "a").pin, MODEL))
+    assert any("staging is frozen" in reason for reason in reasons(staged))
+
+
+def test_an_image_goes_back_by_one_step_only_while_frozen(world: World) -> None:
+    for number in (1, 2, 3):
+        bump(
+            world.repository, "staging", "scoring-api", ImagePin(tag=f"v{number}", digest=f"sha256:{f'{number}' * 64}")
+        )
+    freeze(world.repository, "staging")
+    world.git("checkout", "--quiet", "-b", "back")
+    roll_back(world.repository, "staging", "answered late", "environments/staging/scoring-api.image.yaml")
+    assert check(world.repository, "main", world.rebuild) == ["staging: scoring-api v2"]
+    roll_back(world.repository, "staging", "that too", "environments/staging/scoring-api.image.yaml", "v2")
+    assert any("staging is frozen" in reason for reason in reasons(world))
+
+
 def test_a_broken_file_is_refused(proposed: World) -> None:
     proposed.commit(MODEL, proposed.read(MODEL).replace("modelDigest", "modelDigets"))
     with pytest.raises(EnvironmentFileError, match="key modelDigest"):

@@ -27,13 +27,14 @@ from credit_delivery.history import evidence_file
 from credit_delivery.holdout import Rebuild
 from credit_delivery.promotion import failed_gates, recompute, refusals
 from credit_delivery.repository import Repository
+from credit_delivery.rollback import rolls_back
 
 
 def check(repository: Repository, base: str, rebuild: Rebuild) -> list[str]:
     """Judge what differs from the commit `base` in what environments run; gives a line for each change that may pass.
 
-    Going back to what an environment ran before, as a rollback does, needs no new evidence. Freeze, quarantine and
-    confirmations count as they are at `base`: a change cannot allow itself.
+    What one `rollback` at `base` would have written, its entry in the quarantine too, needs no new evidence. Freeze,
+    quarantine and confirmations count as they are at `base`: a change cannot allow itself.
 
     Raises:
         RefusedError: with every reason.
@@ -58,7 +59,7 @@ def check(repository: Repository, base: str, rebuild: Rebuild) -> list[str]:
 def _faults(repository: Repository, environment: Name, path: str, pin: Pin, base: str, rebuild: Rebuild) -> list[str]:
     if refusal := quarantine.read(repository, base).refusal(subject(path) or "", pin.tag, pin.digest):
         return [refusal]
-    if pin in _named_before(repository, path, base):
+    if rolls_back(repository, environment, path, base):
         return []
     if isinstance(pin, ImagePin):
         return _image_faults(repository, environment, path, pin, base)

@@ -65,6 +65,26 @@ def roll_back(
     return Rollback(path, name, restored, repository.commit(message, files, path))
 
 
+def rolls_back(repository: Repository, environment: Name, path: str, base: str) -> bool:
+    """Whether what changed in a file since the commit `base` is what one rollback there would have written.
+
+    Raises:
+        EnvironmentFileError: the quarantine is not of its form.
+    """
+    current = repository.read(path, base)
+    if current is None:
+        return False
+    log = repository.log(path, revision=base)
+    try:
+        good, before = _last_good(repository, path, log, current, quarantine.read(repository, base))
+    except RepositoryError:
+        return False
+    listed = quarantine.read(repository)
+    entry = _entry(environment, path, _pin_or_none(current, path), before, "found")
+    kept_out = entry is None or listed.adding(entry) == listed
+    return kept_out and repository.read(path) == repository.read(path, good.sha)
+
+
 def _last_changed(repository: Repository, environment: Name) -> str:
     """The file of the environment that the newest commit changed: what runs, or what people set for it."""
     there = [path for path in repository.names(folder(environment)) if path != facts_file(environment)]
