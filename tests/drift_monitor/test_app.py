@@ -11,7 +11,7 @@ from credit_simulator import Event, Scenario
 from drift_monitor.app import create_app
 from drift_monitor.cli import main
 from drift_monitor.errors import SettingsError
-from drift_monitor.settings import load
+from drift_monitor.settings import Retraining, load
 
 HOSTILE = "</script><script>document.title='taken'</script>"
 
@@ -139,6 +139,13 @@ def test_a_server_without_a_source_of_decisions_is_refused_at_start(site, monkey
     monkeypatch.setenv("JOURNAL_URL", "oracle://somewhere")
     with pytest.raises(SettingsError, match="JOURNAL_URL must be"):
         create_app(unfed, [])
+
+
+def test_a_server_that_would_call_github_without_a_token_is_refused_at_start(site, monkeypatch):
+    monkeypatch.delenv("GITHUB_TOKEN", raising=False)
+    calling = site.model_copy(update={"retraining": Retraining(by="github", repository="bank/scoring")})
+    with pytest.raises(SettingsError, match=r"retraining\.by.*GITHUB_TOKEN"):
+        create_app(calling, [])
 
 
 def test_groups_are_shown_by_their_approval_rates(client):

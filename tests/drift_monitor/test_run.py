@@ -175,9 +175,14 @@ def test_the_shipped_table_says_what_drift_and_loss_lead_to():
         ("bundles=[nowhere]", "bundles"),
         ("verdict_table=nowhere.yaml", "nowhere.yaml"),
         ("windows.every=fortnight", "windows.every"),
+        ("limits.constant_fields=[no_such_field]", "limits.constant_fields"),
+        ("files.decisions=null", "files.outcomes"),
+        ("reports.folder=gopher://host/drift", "reports.folder"),
+        ("retraining={by: github, repository: bank/scoring}", "retraining.by"),
     ],
 )
-def test_wrong_settings_are_refused_with_the_key(lender, override, named, capsys):
+def test_wrong_settings_are_refused_with_the_key(lender, override, named, capsys, monkeypatch):
+    monkeypatch.delenv("GITHUB_TOKEN", raising=False)
     code, verdicts = lender(overrides=[override])
     assert code == 2
     assert verdicts == []

@@ -7,7 +7,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from drift_monitor.document import Index, Run, WindowVerdict, line_of
-from drift_monitor.errors import NotFoundError, ReportError
+from drift_monitor.errors import NotFoundError, ReportError, SettingsError
 from drift_monitor.lease import Lease
 from drift_monitor.store import ReportStore
 
@@ -133,5 +133,5 @@ def test_a_bucket_that_is_not_there_is_named(bucket, monkeypatch):
 
 
 def test_an_unknown_kind_of_place_is_refused():
-    with pytest.raises(ReportError, match="gopher"):
+    with pytest.raises(SettingsError, match=r"reports\.folder: gopher"):
         ReportStore("gopher://host/drift")

@@ -12,14 +12,14 @@ from fastapi import FastAPI, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
-from credit_contract.bundle import read_bundle
-from credit_contract.errors import BundleError
-from drift_monitor.errors import MonitorError, SettingsError
+from drift_monitor.bundles import read_bundles
+from drift_monitor.errors import MonitorError
 from drift_monitor.handlers import health, pages, windows
 from drift_monitor.metrics import Metrics
 from drift_monitor.published import Published
 from drift_monitor.schedule import Schedule
 from drift_monitor.settings import Settings, journal_address
+from drift_monitor.trainers import trainer
 from drift_monitor.verdict import read_table
 
 
@@ -27,12 +27,13 @@ def create_app(settings: Settings, arguments: Sequence[str] | None = None) -> Fa
     """The exporter and the page; with `arguments` of `drift-monitor run`, it also runs that at every interval.
 
     Raises:
-        SettingsError: no run could be: a bundle or the verdict table cannot be read, or no source is named.
-        ReportError: the place of reports cannot be reached.
+        SettingsError: no run could be: a bundle or the verdict table cannot be read, the place of reports is of no
+            known kind, no source is named, or a secret is missing.
     """
-    _refuse_unusable(settings)
-    if arguments is not None and settings.files.decisions is None:
-        journal_address(os.environ.get("JOURNAL_URL"))
+    read_bundles(settings)
+    read_table(settings.verdict_table)
+    if arguments is not None:
+        _refuse_without_secrets(settings)
     metrics = Metrics()
     schedule = None if arguments is None else Schedule(arguments, settings.interval_minutes * 60, metrics)
 
@@ -57,13 +58,10 @@ def create_app(settings: Settings, arguments: Sequence[str] | None = None) -> Fa
     return app
 
 
-def _refuse_unusable(settings: Settings) -> None:
-    read_table(settings.verdict_table)
-    for path in settings.bundles:
-        try:
-            read_bundle(path)
-        except BundleError as error:
-            raise SettingsError(f"setting bundles: {error}") from None
+def _refuse_without_secrets(settings: Settings) -> None:
+    if settings.files.decisions is None:
+        journal_address(os.environ.get("JOURNAL_URL"))
+    trainer(settings.retraining)
 
 
 async def _problem(request: Request, error: Exception) -> Response:

@@ -10,11 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
-from credit_contract.bundle import Bundle, read_bundle
-from credit_contract.errors import BundleError
+from credit_contract.bundle import Bundle
 from drift_monitor.assessment import assess, assess_unmeasured
+from drift_monitor.bundles import read_bundles
 from drift_monitor.document import Index, Run, WindowLine, WindowVerdict, line_of
-from drift_monitor.errors import SettingsError
 from drift_monitor.history import BEGINNING, History, open_files
 from drift_monitor.journal import open_journal
 from drift_monitor.measurement import measure
@@ -33,7 +32,7 @@ def run(
     """Judge the windows inside [start, end) and publish them; without `start`, those after the last published one.
 
     Raises:
-        SettingsError: a bundle, table or source that cannot be used, named.
+        SettingsError: a bundle, table, source or place that cannot be used, or a secret that is missing, named.
         JournalError: the history cannot be read.
         ReportError: reports cannot be written, or another monitor writes them.
     """
@@ -53,6 +52,7 @@ def _run(
     store: ReportStore,
 ) -> tuple[Run, list[WindowVerdict]]:
     bundles, table = read_bundles(settings), read_table(settings.verdict_table)
+    starter = trainer(settings.retraining)
     known = _past(store.index(), now)
     since = _resume(settings, known) if start is None else start
     with open_history(settings, journal_url, bundles, since, end) as history:
@@ -80,22 +80,9 @@ def _run(
     decided = [verdict for verdict in verdicts if verdict.decisions] or _last_decided(store, known)
     order = order_for(decided, dataset, settings.performance.days)
     if order is not None and settings.retraining.by != "nothing":
-        ledger = act(order, store.ledger(), settings.retraining, trainer(settings.retraining), finished)
+        ledger = act(order, store.ledger(), settings.retraining, starter, finished)
         store.write_ledger(ledger)
     return made, verdicts
-
-
-def read_bundles(settings: Settings) -> dict[str, Bundle]:
-    """The bundles of the settings by model digest.
-
-    Raises:
-        SettingsError: one cannot be read.
-    """
-    try:
-        bundles = [read_bundle(path) for path in settings.bundles]
-    except BundleError as error:
-        raise SettingsError(f"setting bundles: {error}") from None
-    return {bundle.digest: bundle for bundle in bundles}
 
 
 @contextmanager

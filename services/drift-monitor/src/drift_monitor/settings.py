@@ -30,6 +30,12 @@ class Files(Frozen):
     decisions: Path | None = None
     outcomes: Path | None = None
 
+    @model_validator(mode="after")
+    def _together(self) -> Self:
+        if self.outcomes is not None and self.decisions is None:
+            raise ValueError("files.outcomes needs files.decisions: a journal has outcomes of its own")
+        return self
+
 
 class Windows(Frozen):
     """How decisions are cut into windows."""

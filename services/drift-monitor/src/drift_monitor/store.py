@@ -20,7 +20,7 @@ from pydantic import ValidationError
 
 from credit_contract.schema import Frozen
 from drift_monitor.document import Index, WindowVerdict
-from drift_monitor.errors import NotFoundError, ReportError
+from drift_monitor.errors import NotFoundError, ReportError, SettingsError
 from drift_monitor.lease import Lease
 from drift_monitor.retraining import Ledger
 
@@ -37,6 +37,7 @@ class ReportStore:
     """Reports under one folder or URL.
 
     Raises:
+        SettingsError: the URL is of no known kind.
         ReportError: from every method, when the place cannot be read or written.
     """
 
@@ -45,7 +46,7 @@ class ReportStore:
         try:
             self._files, self._root = fsspec.core.url_to_fs(url)
         except (ImportError, ValueError) as error:
-            raise ReportError(f"reports at {url}: {error}") from None
+            raise SettingsError(f"setting reports.folder: {url}: {error}") from None
         self._local = "file" in self._files.protocol
         self._lease: Lease | None = None
 

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import urllib3
 
 from credit_contract.schema import Frozen
-from drift_monitor.errors import RetrainingError
+from drift_monitor.errors import RetrainingError, SettingsError
 from drift_monitor.settings import Retraining
 
 NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
@@ -66,13 +66,20 @@ class Trainer(Protocol):
 
 
 def trainer(settings: Retraining) -> Trainer | None:
-    """The trainer that the settings name; None for `nothing` and `dry_run`."""
+    """The trainer that the settings name; None for `nothing` and `dry_run`.
+
+    Raises:
+        SettingsError: its secret is missing.
+    """
     if settings.by == "kubernetes":
         return KubernetesJob(settings.cron_job)
     if settings.by == "process":
         return Process(settings.command)
     if settings.by == "github":
-        return GitHubDispatch(settings.github_api, settings.repository, os.environ.get("GITHUB_TOKEN", ""))
+        token = os.environ.get("GITHUB_TOKEN")
+        if not token:
+            raise SettingsError("setting retraining.by: github sends an event, which needs a token: set GITHUB_TOKEN")
+        return GitHubDispatch(settings.github_api, settings.repository, token)
     return None
 
 
@@ -144,8 +151,6 @@ class GitHubDispatch:
 
     def start(self, order: Order) -> str | None:
         """See Trainer."""
-        if not self._token:
-            raise RetrainingError("set GITHUB_TOKEN: a repository_dispatch needs it")
         headers = {"Authorization": f"Bearer {self._token}", "Accept": "application/vnd.github+json"}
         body = {"event_type": "retrain", "client_payload": order.model_dump(mode="json")}
         try:
