@@ -1,4 +1,4 @@
-"""A model image as files in a folder, docker and cosign that stand in for its registries, and a repository beside."""
+"""A model image as files in a folder, docker, grype and cosign that stand in for its registries, and a repository."""
 
 import os
 import shutil
@@ -24,6 +24,7 @@ case "$1 $2 $3" in
 "image inspect "*) echo '["PATH=/bin", "PYTHON_VERSION=3.11.14"]' ;;
 "create "*) echo container ;;
 "cp "*) cp -r "$STORE/image${2#*:}" "$last" ;;
+"registry:"*) test -z "$HOLED" ;;
 "download signature "*) test -e "$STORE/signed" ;;
 "sign "*) touch "$STORE/signed" ;;
 "attest "*)
@@ -54,14 +55,16 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
 
 @pytest.fixture
 def store(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, bundle: Bundle) -> Path:
-    """Where docker and cosign that stand in keep what they were asked, and the files of a model image."""
+    """Where docker, grype and cosign that stand in keep what they were asked, and the files of a model image."""
     folder = tmp_path_factory.mktemp("store")
-    for name in ("docker", "cosign"):
+    for name in ("docker", "grype", "cosign"):
         (folder / name).write_text(STAND_IN)
         (folder / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("STORE", str(folder))
     monkeypatch.setenv("UNSAID", "")
+    monkeypatch.setenv("HOLED", "")
+    monkeypatch.delenv("GRYPE", raising=False)
     image = folder / "image"
     shutil.copytree(bundle.path, image / "model/bundle")
     shutil.copy(ROOT / "ml/delivery/images/credit-model/credit_model.py", image / "model")

@@ -32,6 +32,35 @@ def test_a_released_model_is_copied_by_digest_and_signed_last(checkout: Path, st
     assert last.endswith(f" {THERE}@{DIGEST}")
 
 
+def test_a_model_is_scanned_before_anything_is_said_of_it(checkout: Path, store: Path, bundle: Bundle) -> None:
+    release(checkout, bundle)
+    main(["publish-models", REGISTRY])
+    (scan,) = called(store, "grype ")
+    assert scan == f"grype registry:{THERE}@{DIGEST} --only-fixed --fail-on high"
+    every = called(store, "")
+    assert every.index(scan) < min(every.index(line) for line in called(store, "cosign attest"))
+
+
+def test_a_model_with_a_hole_that_can_be_fixed_is_neither_attested_nor_signed(
+    checkout: Path, store: Path, bundle: Bundle, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HOLED", "yes")
+    release(checkout, bundle)
+    refused("publish-models", REGISTRY)
+    assert f"grype registry:{THERE}@{DIGEST}" in capsys.readouterr().err
+    assert called(store, "cosign attest") + called(store, "cosign sign") == []
+
+
+def test_without_a_scanner_no_model_is_signed(
+    checkout: Path, store: Path, bundle: Bundle, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GRYPE", "/nowhere/grype")
+    release(checkout, bundle)
+    refused("publish-models", REGISTRY)
+    assert "/nowhere/grype is not on PATH" in capsys.readouterr().err
+    assert called(store, "cosign attest") + called(store, "cosign sign") == []
+
+
 def test_a_models_bill_and_provenance_are_put_beside_it(checkout: Path, store: Path, bundle: Bundle) -> None:
     release(checkout, bundle)
     main(["publish-models", REGISTRY])
@@ -50,7 +79,7 @@ def test_a_model_is_copied_attested_and_signed_once(checkout: Path, store: Path,
     main(["publish-models", REGISTRY])
     before = len(called(store, "cosign attest")), len(called(store, "cosign sign"))
     main(["publish-models", REGISTRY])
-    assert len(called(store, "docker buildx imagetools create")) == 1
+    assert len(called(store, "docker buildx imagetools create")) == len(called(store, "grype ")) == 1
     assert (len(called(store, "cosign attest")), len(called(store, "cosign sign"))) == before == (2, 1)
 
 

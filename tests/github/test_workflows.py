@@ -123,7 +123,7 @@ def test_no_image_is_pushed_unscanned_or_unsigned() -> None:
     assert [action for action in uses[push:] if action.startswith("make sign")]
 
 
-def test_no_model_is_proposed_unscanned_or_stays_unsigned() -> None:
+def test_no_model_is_proposed_or_signed_unscanned_or_stays_unsigned() -> None:
     made = [
         step.get("uses", step.get("run", "")).split("@")[0] for step in WORKFLOWS["retrain"]["jobs"]["retrain"]["steps"]
     ]
@@ -136,6 +136,10 @@ def test_no_model_is_proposed_unscanned_or_stays_unsigned() -> None:
     assert "if" not in model
     signs = [step for step in model["steps"] if "make publish-models" in step.get("run", "")]
     assert [step.get("if") for step in signs] == [None, "vars.AWS_BUILD_ROLE"]
+    # Publishing scans before it signs, by the scanner of the step before.
+    (scanner,) = [step for step in model["steps"] if "anchore/scan-action/download-grype@" in step.get("uses", "")]
+    assert model["steps"].index(scanner) < model["steps"].index(signs[0])
+    assert {step["env"]["GRYPE"] for step in signs} == {f"${{{{ steps.{scanner['id']}.outputs.cmd }}}}"}
     # The provenance of a model names the commit of its record, which a shallow clone does not have.
     assert model["steps"][0]["with"]["fetch-depth"] == 0
     assert "ml/releases/*.json" in WORKFLOWS["images"]["on"]["push"]["paths"]

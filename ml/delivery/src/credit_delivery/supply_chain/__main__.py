@@ -67,7 +67,9 @@ def _parser() -> argparse.ArgumentParser:
         "attestations", _attestations, "write a released model image's bill and provenance into var/attestations"
     )
     attest.add_argument("tag", help="a release in ml/releases")
-    publish = add("publish-models", _publish_models, "copy released model images to a registry, attest and sign them")
+    publish = add(
+        "publish-models", _publish_models, "copy released model images to a registry, scan, attest and sign them"
+    )
     publish.add_argument("registry", help="its address, without the image")
     return parser
 

@@ -1,8 +1,9 @@
-"""Released model images, in a registry under the digest of their record, attested and signed there. Builds nothing."""
+"""Released model images, in a registry under the digest of their record: scanned, attested, signed. Builds nothing."""
 
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,6 +17,8 @@ from credit_delivery.supply_chain import attestations
 # The policy controller (0.13) does not read signatures in cosign 3's own format yet; `make sign` does the same.
 LEGACY = ("--new-bundle-format=false", "--use-signing-config=false")
 IMAGE = "credit-model"
+SCANNER = "GRYPE"
+"""The setting that says where grype is, when it is not on PATH."""
 
 
 def publish(root: Path, registry: str) -> list[str]:
@@ -23,7 +26,7 @@ def publish(root: Path, registry: str) -> list[str]:
 
     Raises:
         ReleaseError: a release was never pushed, or the registry has another image under its tag than its record says.
-        CommandFailedError: docker or cosign could not.
+        CommandFailedError: docker or cosign could not, or the scanner found a severe hole that can be fixed.
     """
     repository = Repository(root)
     tags = [Path(path).stem for path in repository.names(record.FOLDER) if path.endswith(".json")]
@@ -46,9 +49,15 @@ def _publish(repository: Repository, release: ReleaseRecord, target: str) -> str
     image = f"{target}@{release.image_digest}"
     # The signature comes last: where there is one everything is, and a copy that failed halfway is finished here.
     if not succeeds(["cosign", "download", "signature", image]):
+        _scan(image)
         _attest(repository, release, image)
         run(["cosign", "sign", "--yes", *LEGACY, image])
     return f"{target}:{release.tag}  {there}"
+
+
+def _scan(image: str) -> None:
+    """Ask for holes in what is in the registry, as grype knows them today."""
+    run([os.environ.get(SCANNER, "grype"), f"registry:{image}", "--only-fixed", "--fail-on", "high"])
 
 
 def _attest(repository: Repository, release: ReleaseRecord, image: str) -> None:
