@@ -7,8 +7,21 @@ import urllib.request
 import pytest
 
 from credit_simulator import Event, Scenario
+from drift_monitor.cli import main
 
 HOSTILE = "</script><script>document.title='taken'</script>"
+WITHOUT_A_NEW_WINDOW = """
+import sys
+from fastapi.testclient import TestClient
+from drift_monitor.app import create_app
+from drift_monitor.cli import main
+from drift_monitor.settings import load
+
+code = main(["run", "--to", "2021-02-15", *sys.argv[1:]])
+with TestClient(create_app(load(None, sys.argv[1:]))) as client:
+    page = client.get("/")
+print(f"exit code {code}, page {page.status_code}, evidently imported: {'evidently' in sys.modules}")
+"""
 
 
 @pytest.fixture(scope="module")
@@ -73,3 +86,16 @@ def test_a_person_reads_verdicts_and_opens_the_report(address, chromium):
     assert "savings_balance are missing" in above
     assert HOSTILE in above
     assert errors == []
+
+
+def test_neither_a_run_without_a_new_window_nor_the_server_imports_evidently(portfolio, tmp_path):
+    scenario = Scenario(seed=15, start="2021-01", months=1, applicants_per_month=600)
+    files = portfolio.decide(portfolio, scenario, tmp_path / "history")
+    settings = [
+        f"bundles=[{portfolio.bundle.path}]", f"files.decisions={files.decisions}", "windows.every=month",
+        f"reports.folder={tmp_path / 'reports'}",
+    ]  # fmt: skip
+    main(["run", "--to", "2021-02-01", *settings, "reports.sample=0"])
+    command = [sys.executable, "-c", WITHOUT_A_NEW_WINDOW, *settings]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert said == ["no new window", "exit code 0, page 200, evidently imported: False"]

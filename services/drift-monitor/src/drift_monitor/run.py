@@ -37,9 +37,7 @@ def run(
         ReportError: reports cannot be written, or another monitor writes them.
     """
     store = ReportStore(settings.reports.folder)
-    with store.locked(), ThreadPoolExecutor(max_workers=1) as aside:
-        if settings.reports.sample:
-            aside.submit(load)  # while the history is read
+    with store.locked():
         return _run(settings, journal_url, start, end, now, store)
 
 
@@ -55,8 +53,13 @@ def _run(
     starter = trainer(settings.retraining)
     known = _past(store.index(), now)
     since = _resume(settings, known) if start is None else start
-    with open_history(settings, journal_url, bundles, since, end) as history:
+    with (
+        open_history(settings, journal_url, bundles, since, end) as history,
+        ThreadPoolExecutor(max_workers=1) as aside,
+    ):
         windows = _cut(settings, history, start, end, known)
+        if settings.reports.sample and any(window.digest in bundles for window in windows):
+            aside.submit(load)  # while the first window is measured
         verdicts = [_judge(settings, history, window, bundles, table, store) for window in windows]
         future, unplaced = history.row(
             f"SELECT count(*) FILTER (decided_at >= {stamp(end)}),"
