@@ -10,7 +10,7 @@ from drift_monitor.counting import FieldCounts, WindowCounts
 from drift_monitor.limits import Limits
 from drift_monitor.maturity import CountedOutcomes
 from drift_monitor.measurement import Measured
-from drift_monitor.promise import CountedPds
+from drift_monitor.promise import CountedPds, promise
 from drift_monitor.significance import holm, homogeneity, psi_interval
 from drift_monitor.verdict import read_table
 from drift_monitor.windows import Window
@@ -51,6 +51,15 @@ class Reference:
         count = np.concatenate([bad, drawn - bad])
         pds = CountedPds(np.tile(self.pds, 2)[count > 0], count[count > 0])
         return CountedOutcomes(START, END, n, 0, 0, pds, np.repeat([1.0, 0.0], len(self.pds))[count > 0])
+
+    def with_gini(self, wanted, n):
+        """PDs that tell applicants apart so well: the odds drawn together around their mean."""
+        logits, count = np.log(self.pds / (1 - self.pds)), np.round(n * self.share).astype(np.int64)
+        centre = logits @ self.share
+        flatter = [
+            CountedPds(1 / (1 + np.exp(-centre - s * (logits - centre))), count) for s in np.linspace(0.2, 1, 200)
+        ]
+        return min(flatter, key=lambda pds: abs(promise(pds).gini.value - wanted))
 
     @staticmethod
     def _sample(rng, n, reference):
@@ -95,6 +104,20 @@ def test_a_psi_of_a_quarter_on_one_field_is_caught_in_a_window_of_two_thousand(r
         verdict = reference.verdict(replace(measured, counts=replace(measured.counts, fields=fields)))
         caught += verdict.verdict == "watch" and field in verdict.because
     assert caught >= 180
+
+
+@pytest.mark.parametrize(("drifted", "called"), [(False, "watch"), (True, "retrain")])
+def test_an_estimated_loss_is_watched_and_with_drift_asks_for_retraining(reference, drifted, called):
+    measured = reference.draw(np.random.default_rng(6), 5000)
+    flatter = reference.with_gini(0.4, 5000)
+    shares = _shifted(reference.baseline.numbers["net_income"], 0.25 if drifted else 0.0)
+    fields = measured.counts.fields | {"net_income": FieldCounts(np.round(5000 * shares), 0, 0, False)}
+    verdict = reference.verdict(replace(measured, pds=flatter, counts=replace(measured.counts, fields=fields)))
+    fired = {finding.check: finding for finding in verdict.findings if finding.fired}
+    assert set(fired) == {"estimated_gini"} | ({"psi"} if drifted else set())
+    assert fired["estimated_gini"].value == pytest.approx(0.1, abs=0.005)
+    assert verdict.verdict == called
+    assert "estimated Gini is 0.4" in verdict.because
 
 
 def test_a_matured_default_rate_three_points_up_is_caught_at_five_thousand_outcomes(reference):
