@@ -53,9 +53,26 @@ def test_every_step_that_rebuilds_a_hold_out_knows_the_journal() -> None:
     assert [step for step, given in found.items() if "secrets.JOURNAL_URL" not in given.get("JOURNAL_URL", "")] == []
 
 
-def test_prose_is_tested_too_and_a_bump_is_not() -> None:
+def changes(job: str) -> list[str]:
+    """The patterns that a file must match, each of them, for a job to run."""
     (filtering,) = [step for step in WORKFLOWS["check"]["jobs"]["changes"]["steps"] if step.get("id") == "filter"]
-    whole, *without = yaml.safe_load(filtering["with"]["filters"])["code"]
+    assert filtering["with"]["predicate-quantifier"] == "every"
+    found: list[str] = yaml.safe_load(filtering["with"]["filters"])[job]
+    return found
+
+
+def test_a_change_of_anything_that_makes_or_judges_a_model_has_one_trained_and_judged() -> None:
+    wanted, *without = changes("model")
+    alternatives = wanted.removeprefix("{").removesuffix("}").split(",")
+    ours = re.findall(r"^-e (?:\./)?(\S+)", (ROOT / "requirements.lock").read_text(), re.MULTILINE)
+    assert "ml/training" in ours
+    paths = ["Makefile", "requirements.lock", *(f"{folder}/src/a.py" for folder in ours)]
+    assert [path for path in paths if not matches(path, alternatives)] == []
+    assert without == ["!**/*.md"]
+
+
+def test_prose_is_tested_too_and_a_bump_is_not() -> None:
+    whole, *without = changes("code")
     assert whole == "**"
     assert all(pattern.startswith("!") for pattern in without)
     tested = {
