@@ -8,11 +8,14 @@ STAGING = "environments/staging"
 FILES = ("model.yaml", "drift-monitor.image.yaml", "credit-training.image.yaml", "drift-monitor.yaml")
 
 
-def monitor(*settings: str) -> Object:
+def chart(*settings: str) -> list[Object]:
     files = [part for name in FILES for part in ("--values", f"{STAGING}/{name}")]
     given = [part for setting in settings for part in ("--set", setting)]
-    found = helm("charts/drift-monitor", "drift-monitor", "staging", *files, *given)
-    (deployment,) = [item for item in found if item["kind"] == "Deployment"]
+    return helm("charts/drift-monitor", "drift-monitor", "staging", *files, *given)
+
+
+def monitor(*settings: str) -> Object:
+    (deployment,) = [item for item in chart(*settings) if item["kind"] == "Deployment"]
     (container,) = pod_template(deployment)["spec"]["containers"]
     return {variable["name"]: variable["valueFrom"]["secretKeyRef"] for variable in container["env"]}
 
@@ -25,3 +28,21 @@ def test_a_monitor_that_does_not_call_github_has_no_token(by: str) -> None:
 def test_a_monitor_that_sends_the_event_has_the_token_of_its_secret() -> None:
     given = monitor("config.retraining.by=github", "config.retraining.repository=team/credit")
     assert given["GITHUB_TOKEN"] == {"name": "drift-monitor-github", "key": "GITHUB_TOKEN"}
+
+
+def test_its_service_account_may_read_its_suspended_job_and_make_jobs_and_no_more() -> None:
+    rights = {item["kind"]: item for item in chart() if item["apiVersion"].startswith("rbac.")}
+    assert set(rights) == {"Role", "RoleBinding"}
+    assert rights["Role"]["rules"] == [
+        {
+            "apiGroups": ["batch"],
+            "resources": ["cronjobs"],
+            "resourceNames": ["drift-monitor-retrain"],
+            "verbs": ["get"],
+        },
+        {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["create", "get", "list"]},
+    ]
+    assert rights["RoleBinding"]["roleRef"]["name"] == rights["Role"]["metadata"]["name"]
+    assert rights["RoleBinding"]["subjects"] == [
+        {"kind": "ServiceAccount", "name": "drift-monitor", "namespace": "staging"}
+    ]
