@@ -23,6 +23,12 @@ def settings(stack: str, app: str) -> dict[str, Any]:
     return loaded
 
 
+def naming(stack: str, key: str) -> dict[str, Any]:
+    """The section that each application's file has under a key, where it has it."""
+    found = {path.stem: settings(stack, path.stem) for path in (ENVIRONMENTS / stack).glob("*.yaml")}
+    return {app: said[key] for app, said in found.items() if isinstance(said.get(key), dict)}
+
+
 def cidrs(recording: Recording, tier: str) -> list[str]:
     subnets = recording.of("aws:ec2/subnet:Subnet")
     return sorted(entry.inputs["cidrBlock"] for entry in subnets if entry.name.startswith(f"{tier}-"))
@@ -42,7 +48,9 @@ def test_the_namespace_is_there(recordings: Mapping[str, Recording], stack: str)
 
 @pytest.mark.parametrize("stack", CLOUD_STACKS)
 def test_images_come_from_this_accounts_registry(recordings: Mapping[str, Recording], stack: str) -> None:
-    registry = settings(stack, "scoring-api")["cluster"]["registry"]
+    named = {app: cluster["registry"] for app, cluster in naming(stack, "cluster").items()}
+    assert {"drift-monitor", "scoring-api", "tracking"} <= set(named)
+    (registry,) = set(named.values())
     account, _, rest = registry.partition(".")
     provider = recordings[stack].one("pulumi:providers:aws", "aws").inputs
     assert provider["allowedAccountIds"] == f'["{account}"]'
@@ -51,16 +59,19 @@ def test_images_come_from_this_accounts_registry(recordings: Mapping[str, Record
 
 @pytest.mark.parametrize("stack", CLOUD_STACKS)
 def test_network_policies_name_the_subnets_that_are_made(recordings: Mapping[str, Recording], stack: str) -> None:
-    service = settings(stack, "scoring-api")
-    assert sorted(service["clients"]) == cidrs(recordings[stack], "public")
-    assert sorted(service["database"]["cidrs"]) == cidrs(recordings[stack], "intra")
-    assert sorted(settings(stack, "tracking")["database"]["cidrs"]) == cidrs(recordings[stack], "intra")
+    assert sorted(settings(stack, "scoring-api")["clients"]) == cidrs(recordings[stack], "public")
+    databases = naming(stack, "database")
+    assert set(databases) == {"drift-monitor", "scoring-api", "tracking"}
+    for app, database in databases.items():
+        assert sorted(database["cidrs"]) == cidrs(recordings[stack], "intra"), app
 
 
 @pytest.mark.parametrize("stack", CLOUD_STACKS)
 def test_artefacts_go_to_the_bucket_that_is_made(recordings: Mapping[str, Recording], stack: str) -> None:
-    bucket = settings(stack, "tracking")["artifacts"]["bucket"].removeprefix("s3://").split("/")[0]
-    assert bucket == recordings[stack].outputs["buckets"]["models"]
+    made = recordings[stack].outputs["buckets"]
+    for key, wanted in {"artifacts": {"tracking": "models"}, "reports": {"drift-monitor": "reports"}}.items():
+        named = {app: said["bucket"].removeprefix("s3://").split("/")[0] for app, said in naming(stack, key).items()}
+        assert named == {app: made[bucket] for app, bucket in wanted.items()}
 
 
 @pytest.mark.parametrize("stack", CLOUD_STACKS)
