@@ -32,7 +32,10 @@ HEAD = (
     *("learned from", "loans", "of them bad", "first retrain", "first stop"),
     *("AUC", "expected default rate", "actual", "actual among the approved"),
 )
-NOTE = "Loans and bad ones as drawn, by the sample's weights and these. Verdicts by the month in which their window began.\n"
+NOTE = (
+    "Loans and bad ones as drawn, by the sample's weights and these."
+    " Verdicts by the month in which their window began.\n"
+)
 
 
 def write_section(came: Stream, plan: Plan, complete: Sequence[Lived], folder: Path) -> str:
