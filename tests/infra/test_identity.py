@@ -178,3 +178,16 @@ def test_ci_makes_what_holds_data_and_looks_into_none_of_it(cloud: Recording) ->
     assert [name for name in buckets if not fnmatch.fnmatchcase(f"arn:aws:s3:::{name}/a", objects)] == []
     (state,) = rights(cloud, "infra-up")["State"]["Resource"]
     assert not fnmatch.fnmatchcase(state.replace("*", "a"), objects)
+
+
+def test_ci_removes_nothing_that_data_is_kept_in(cloud: Recording) -> None:
+    denied = rights(cloud, "infra-up")["NotRemoval"]
+    assert denied["Effect"] == "Deny"
+    assert "Condition" not in denied
+    assert {"ecr:DeleteRepository", "kms:ScheduleKeyDeletion", "rds:DeleteDBInstance"} <= set(denied["Action"])
+    denied_on = {resource.split(":")[2]: resource for resource in denied["Resource"]}
+    assert set(denied_on) == {action.split(":")[0] for action in denied["Action"]}
+    for entry in cloud.of("aws:s3/bucket:Bucket"):
+        assert fnmatch.fnmatchcase(f"arn:aws:s3:::{entry.inputs['bucket']}", denied_on["s3"])
+    assert denied_on["rds"].endswith(":db:*")
+    assert denied_on["kms"].endswith(":key/*")

@@ -49,6 +49,16 @@ CONTENT = (
 )
 """What is in buckets, registries, databases and secrets; Pulumi makes those and never looks into them."""
 
+REMOVAL = (
+    "ecr:DeleteRepository",
+    "kms:DisableKey",
+    "kms:ScheduleKeyDeletion",
+    "rds:DeleteDBInstance",
+    "s3:DeleteBucket",
+    "secretsmanager:DeleteSecret",
+)
+"""What would end data that the stack protects and retains."""
+
 
 class ContinuousIntegrationConfig(StackPart):
     """Which repository's jobs may take the roles; `state_bucket` and `state_key_arn` come from `bootstrap/state.sh`."""
@@ -170,10 +180,17 @@ class ContinuousIntegration(pulumi.ComponentResource):
             Statement("NotOwnRoles", change, fixed, effect="Deny"),
             # Applicants and passwords are nobody's business who makes networks.
             Statement("NotContent", CONTENT, self._holding(), effect="Deny"),
+            Statement("NotRemoval", REMOVAL, self._kept(), effect="Deny"),
         ]
 
     def _holding(self) -> list[str]:
         """What the stack keeps data in, by the names that it gets; the state's bucket is none of it."""
         buckets = f"arn:aws:s3:::{self._place.name('*')}-{self._place.account}/*"
         others = {"ecr": "repository/*", "rds": "snapshot:*", "secretsmanager": "secret:*"}
+        return [buckets, *(self._place.arn(service, resource) for service, resource in others.items())]
+
+    def _kept(self) -> list[str]:
+        """What outlives the stack: buckets, registries, keys, the database, secrets."""
+        buckets = f"arn:aws:s3:::{self._place.name('*')}-{self._place.account}"
+        others = {"ecr": "repository/*", "kms": "key/*", "rds": "db:*", "secretsmanager": "secret:*"}
         return [buckets, *(self._place.arn(service, resource) for service, resource in others.items())]
