@@ -29,7 +29,8 @@ def by_group(
 
     Returns:
         `groups`: by name count, approval_rate, approval_rate_good (share of the good who are approved), bad_rate,
-        mean_pd, auc (None with one class only), judged (at least 100 applicants).
+        mean_pd, auc, quality (what `metrics.summary` gives), confusion where who is not approved is called bad (all
+        three None with one class only), judged (at least 100 applicants).
         `adverse_impact_ratio`: lowest approval rate over highest, judged groups only (29 CFR 1607.4(D) compares
         it with 0.8); `equal_opportunity_difference`: highest minus lowest approval_rate_good (Hardt et al. 2016).
         Both are None with fewer than two judged groups.
@@ -38,8 +39,7 @@ def by_group(
     names = np.asarray(group).astype(str)
     if len(names) != len(bad):
         raise MetricError(f"lengths differ: group {len(names)}, target {len(bad)}")
-    approved = scores < approve_below
-    groups = {str(name): _one(names == name, bad, scores, weights, approved) for name in np.unique(names)}
+    groups = {str(name): _one(names == name, bad, scores, weights, approve_below) for name in np.unique(names)}
     judged = [figures for figures in groups.values() if figures["judged"]]
     rates = [figures["approval_rate"] for figures in judged]
     good_rates = [f["approval_rate_good"] for f in judged if f["approval_rate_good"] is not None]
@@ -69,9 +69,10 @@ def _one(
     bad: metrics.Array,
     scores: metrics.Array,
     weights: metrics.Array,
-    approved: npt.NDArray[np.bool_],
+    approve_below: float,
 ) -> dict[str, Any]:
-    good = rows & (bad == 0)
+    approved, good = scores < approve_below, rows & (bad == 0)
+    told = bad[rows], scores[rows]
     both = 0 < bad[rows].sum() < rows.sum()
     return {
         "count": int(rows.sum()),
@@ -79,6 +80,8 @@ def _one(
         "approval_rate_good": float(np.average(approved[good], weights=weights[good])) if good.any() else None,
         "bad_rate": float(np.average(bad[rows], weights=weights[rows])),
         "mean_pd": float(np.average(scores[rows], weights=weights[rows])),
-        "auc": metrics.auc(bad[rows], scores[rows], weights[rows]) if both else None,
+        "auc": metrics.auc(*told, weights[rows]) if both else None,
+        "quality": metrics.summary(*told, weights[rows]) if both else None,
+        "confusion": metrics.confusion(*told, approve_below, weights[rows]) if both else None,
         "judged": bool(rows.sum() >= SMALLEST_GROUP),
     }

@@ -84,7 +84,10 @@ def _target(spec: DatasetSpec, table: TextTable) -> npt.NDArray[np.int8]:
     bad = outcome.isin(list(target.bad))
     if bad.all() or not bad.any():
         only = "bad" if bad.all() else "good"
-        raise TableError(table.origin, f"all {len(bad)} outcomes are {only}; a model needs both classes", target.column)
+        what = f"all {len(bad)} outcomes are {only}; a model needs both classes"
+        raise TableError(
+            table.origin, f"{what}: add rows of the other, or correct target.bad and target.good", target.column
+        )
     return bad.to_numpy().astype(np.int8)
 
 
