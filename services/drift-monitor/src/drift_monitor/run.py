@@ -53,18 +53,16 @@ def _run(
     starter = trainer(settings.retraining)
     known = _past(store.index(), now)
     since = _resume(settings, known) if start is None else start
-    with (
-        open_history(settings, journal_url, bundles, since, end) as history,
-        ThreadPoolExecutor(max_workers=1) as aside,
-    ):
-        windows = _cut(settings, history, start, end, known)
-        if settings.reports.sample and any(window.digest in bundles for window in windows):
-            aside.submit(load)  # while the first window is measured
-        verdicts = [_judge(settings, history, window, bundles, table, store) for window in windows]
-        future, unplaced = history.row(
-            f"SELECT count(*) FILTER (decided_at >= {stamp(end)}),"
-            " count(*) FILTER (decided_at IS NULL OR model_digest IS NULL) FROM decisions"
-        )
+    with ThreadPoolExecutor(max_workers=1) as aside:
+        if settings.reports.sample and _period_is_over(settings, since, end):
+            aside.submit(load)  # while the history is read; otherwise `render` does, where there is a window
+        with open_history(settings, journal_url, bundles, since, end) as history:
+            windows = _cut(settings, history, start, end, known)
+            verdicts = [_judge(settings, history, window, bundles, table, store) for window in windows]
+            future, unplaced = history.row(
+                f"SELECT count(*) FILTER (decided_at >= {stamp(end)}),"
+                " count(*) FILTER (decided_at IS NULL OR model_digest IS NULL) FROM decisions"
+            )
     finished = datetime.now(UTC)
     made = Run(
         started=now,
@@ -122,6 +120,13 @@ def _resume(settings: Settings, known: Index | None) -> datetime | None:
     if known is None or not known.windows or settings.windows.decisions is not None:
         return None
     return max(line.end for line in known.windows)
+
+
+def _period_is_over(settings: Settings, since: datetime | None, end: datetime) -> bool:
+    """Whether a whole period lies there, as far as that can be told before anything is read."""
+    if since is None or settings.windows.decisions is not None:
+        return False
+    return end - since >= timedelta(days=LONGEST_DAYS[settings.windows.every])
 
 
 def _cut(
