@@ -109,6 +109,63 @@ def test_a_service_with_a_model_from_elsewhere_is_refused() -> None:
     assert refusal.startswith("scoring-api serves the model of credit-model:")
 
 
+@pytest.mark.parametrize("part", ["containers", "initContainers"])
+@pytest.mark.parametrize("kind", [False, True])
+def test_a_container_with_words_of_its_own_is_refused(kind: bool, part: str) -> None:
+    changed = deployment(kind)
+    container = pod_template(changed)["spec"][part][0]
+    container["command"] = ["python", "-c", "print()", *container["args"]]
+    assert refusals(kind, changed) == ["a container here runs what its image says; take `command` out"]
+
+
+def test_nothing_but_the_model_runs_before_a_container_starts() -> None:
+    changed = deployment(kind=True)
+    spec = pod_template(changed)["spec"]
+    spec["initContainers"].append({"name": "late", "image": spec["containers"][0]["image"], "args": ["key", "a", "b"]})
+    (refusal,) = refusals(True, changed)
+    assert refusal.startswith("before a container starts, credit-model:")
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["--bundle=/other"],
+        ["--bundle", "/other"],
+        ["--bundle=/bundle", "--bundle=/other"],
+        ["--bundle=/bundle", "--bun=/other"],
+        ["--bundle=/bundle", "bundle=/other"],
+        [],
+    ],
+    ids=" ".join,
+)
+def test_a_service_of_another_folder_is_refused(args: list[str]) -> None:
+    changed = deployment(kind=True)
+    pod_template(changed)["spec"]["containers"][0]["args"] = ["serve", *args]
+    (refusal,) = refusals(True, changed)
+    assert refusal.startswith("scoring-api serves the folder /bundle only")
+
+
+def test_a_service_that_leaves_its_words_to_its_image_is_asked_like_any_other() -> None:
+    changed = deployment(kind=True)
+    del pod_template(changed)["spec"]["containers"][0]["args"]
+    del pod_template(changed)["spec"]["initContainers"]
+    assert len(refusals(True, changed)) == 2
+
+
+@pytest.mark.parametrize("where", ["/bundle", "/bundle/model.onnx", ""])
+def test_a_bundle_out_of_another_volume_is_refused(where: str) -> None:
+    changed = deployment(kind=True)
+    spec = pod_template(changed)["spec"]
+    mounts = spec["containers"][0]["volumeMounts"]
+    if where in ("/bundle", ""):
+        mounts[:] = [mount for mount in mounts if mount["mountPath"] != "/bundle"]
+    if where:
+        mounts.append({"name": "mine", "mountPath": where})
+    spec["volumes"].append({"name": "mine", "configMap": {"name": "mine"}})
+    (refusal,) = refusals(True, changed)
+    assert refusal.startswith("scoring-api serves the folder /bundle only")
+
+
 def test_bare_pods_and_what_is_added_to_a_running_one_are_asked_about() -> None:
     assert refusals(True, pod(STRANGER))
     running = containers(pod_template(deployment(kind=True)))[0]["image"]
