@@ -63,6 +63,12 @@ def test_the_service_adds_decisions_and_cannot_read_or_change_them(cloud: Record
     assert {action.split(":")[0] for one in held.values() for action in one["Action"]} == {"s3", "kms"}
 
 
+def test_the_monitor_may_take_away_reports_that_expired_and_its_lease(cloud: Recording) -> None:
+    held = rights(cloud, "drift-monitor")
+    assert held["KeepReports"]["Action"] == ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]
+    assert held["KeepReports"]["Resource"] == ["arn:aws:mock:Bucket/reports/*"]
+
+
 def test_the_operator_reads_this_environments_secrets_only(cloud: Recording) -> None:
     read = rights(cloud, "external-secrets")["ReadSecrets"]
     assert set(read["Action"]) == {"secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"}

@@ -96,7 +96,8 @@ def scoring_workloads(environment: str, resources: Resources) -> list[Workload]:
         Statement("Encrypt", WRITE_BY_KEY, [key]),
     ]
     monitor = [
-        Statement("WriteReports", ["s3:GetObject", "s3:PutObject"], _objects(storage.reports)),
+        # It takes away reports that have expired, and the lease by which two monitors keep apart.
+        Statement("KeepReports", ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"], _objects(storage.reports)),
         Statement("ListReports", ["s3:ListBucket"], [storage.reports.arn]),
         Statement("Encrypt", WRITE_BY_KEY, [key]),
     ]
