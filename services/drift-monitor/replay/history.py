@@ -129,14 +129,15 @@ def replay(stream: Stream, plan: Plan, strategy: Strategy, folder: Path) -> list
     life = Life(stream, plan, folder / strategy)
     shutil.rmtree(folder / strategy / "bundles", ignore_errors=True)
     model = _fit(life, plan.start)
+    windows = _windows(stream.applied, plan)
     trained_at, lived = plan.start, []
-    for start, end in _windows(stream.applied, plan):
+    for start, end in windows:
         rows = np.flatnonzero((stream.applied >= start) & (stream.applied < end))
         pds = life.decide(rows, model)
         verdict = life.judge(start, end, len(rows), model)
         due = _due(strategy, verdict, end - trained_at, plan)
         lived.append(_hindsight(stream.take(rows), pds, verdict, due, stream.known.max(), plan.approval_rate))
-        if due:
+        if due and end < windows[-1][1]:  # after the last one nobody is left to decide
             model, trained_at = _fit(life, end), end
     return lived
 
