@@ -1,0 +1,42 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from credit_simulator import Event
+from credit_training.network_recipe import NetworkRecipe
+
+REPLAY = Path("services/drift-monitor/replay").resolve()
+SMALL = NetworkRecipe(folds=2, epochs=2, teacher_epochs=1, imagined=500, teacher_trees=20)
+ENDED, WORSE = 25, 27  # months since 2020-01: 2022-02 and 2022-04
+MONTH = np.timedelta64(28, "D")
+
+
+@pytest.fixture(scope="module")
+def lived(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(REPLAY))
+        import history
+        import stream
+    events = (
+        Event(kind="broken_field", start=ENDED, field="purpose", fault="constant"),
+        Event(kind="concept_shift", start=WORSE, strength=2),
+    )
+    came = stream.simulated(seed=1, events=events)
+    came = came.take(np.arange(len(came)) % 4 == 0)
+    came = replace(came, performance_days=28, known=came.applied + MONTH)
+    start, end = np.datetime64("2022-01-01"), np.datetime64("2022-06-01")
+    plan = history.Plan(start, end, 1, 100, 0.9, SMALL, seed=1, cool_down_days=30, ended=("purpose",))
+    return history.replay(came, plan, "verdict", tmp_path_factory.mktemp("replay"))
+
+
+def test_a_field_of_a_product_that_ended_stops_once_and_is_excused_from_then_on(lived):
+    named = [[found.subject for found in one.verdict.findings if found.check == "constant"] for one in lived]
+
+    assert named == [[], ["purpose"], [], [], []]
+
+
+def test_a_lender_who_follows_the_verdict_retrains_on_retrain_and_not_on_stop(lived):
+    assert "stop" in [one.verdict.verdict for one in lived]
+    assert [one.verdict.verdict for one in lived if one.retrained] == ["retrain"]
