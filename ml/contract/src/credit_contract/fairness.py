@@ -71,17 +71,18 @@ def _one(
     weights: metrics.Array,
     approve_below: float,
 ) -> dict[str, Any]:
-    approved, good = scores < approve_below, rows & (bad == 0)
-    told = bad[rows], scores[rows]
-    both = 0 < bad[rows].sum() < rows.sum()
+    bad, scores, weights = bad[rows], scores[rows], weights[rows]
+    approved, good = scores < approve_below, bad == 0
+    both = good.any() and not good.all()
+    quality = metrics.summary(bad, scores, weights) if both else None
     return {
-        "count": int(rows.sum()),
-        "approval_rate": float(np.average(approved[rows], weights=weights[rows])),
+        "count": len(bad),
+        "approval_rate": float(np.average(approved, weights=weights)),
         "approval_rate_good": float(np.average(approved[good], weights=weights[good])) if good.any() else None,
-        "bad_rate": float(np.average(bad[rows], weights=weights[rows])),
-        "mean_pd": float(np.average(scores[rows], weights=weights[rows])),
-        "auc": metrics.auc(*told, weights[rows]) if both else None,
-        "quality": metrics.summary(*told, weights[rows]) if both else None,
-        "confusion": metrics.confusion(*told, approve_below, weights[rows]) if both else None,
-        "judged": bool(rows.sum() >= SMALLEST_GROUP),
+        "bad_rate": float(np.average(bad, weights=weights)),
+        "mean_pd": float(np.average(scores, weights=weights)),
+        "auc": quality["auc"] if quality else None,
+        "quality": quality,
+        "confusion": metrics.confusion(bad, scores, approve_below, weights) if both else None,
+        "judged": len(bad) >= SMALLEST_GROUP,
     }
