@@ -7,7 +7,7 @@ from typing import Any
 
 from credit_delivery.record import ReleaseRecord
 from credit_delivery.supply_chain.image_content import Component, Content, File
-from credit_delivery.supply_chain.sbom import DOCUMENT, WHOLE, external, nothing_more, preamble, relation
+from credit_delivery.supply_chain.sbom import DOCUMENT, WHOLE, external, known, nothing_more, preamble, relation
 
 BUNDLE = "SPDXRef-Bundle"
 
@@ -55,13 +55,8 @@ def _bundle(release: ReleaseRecord, content: Content) -> dict[str, Any]:
 
 
 def _component(part: Component) -> dict[str, Any]:
-    return {
-        "SPDXID": f"SPDXRef-base-{sha256(part.purl.encode()).hexdigest()[:12]}",
-        "name": part.name,
-        "versionInfo": part.version,
-        "externalRefs": [external(part.purl)],
-        **nothing_more("NOASSERTION"),
-    }
+    identity = f"SPDXRef-base-{sha256(part.purl.encode()).hexdigest()[:12]}"
+    return known(identity, part.name, part.version, part.purl, "NOASSERTION")
 
 
 def _file(file: File) -> dict[str, Any]:

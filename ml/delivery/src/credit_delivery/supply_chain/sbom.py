@@ -48,13 +48,18 @@ def _part(package: Package, licence: str) -> dict[str, Any]:
     comment = (
         {"comment": f"files that may be installed, by sha256: {' '.join(package.hashes)}"} if package.hashes else {}
     )
+    identity = f"SPDXRef-{package.name}-{sha256(package.purl.encode()).hexdigest()[:8]}"
+    return known(identity, package.name, package.version, package.purl, licence) | comment
+
+
+def known(identity: str, name: str, version: str, purl: str, licence: str) -> dict[str, Any]:
+    """A package by its URL, with nothing more looked into."""
     return {
-        "SPDXID": f"SPDXRef-{package.name}-{sha256(package.purl.encode()).hexdigest()[:8]}",
-        "name": package.name,
-        "versionInfo": package.version,
-        "externalRefs": [external(package.purl)],
+        "SPDXID": identity,
+        "name": name,
+        "versionInfo": version,
+        "externalRefs": [external(purl)],
         **nothing_more(licence),
-        **comment,
     }
 
 
