@@ -57,7 +57,7 @@ def _run(
         if settings.reports.sample and _period_is_over(settings, since, end):
             aside.submit(load)  # while the history is read; otherwise `render` does, where there is a window
         with open_history(settings, journal_url, bundles, since, end) as history:
-            windows = _cut(settings, history, start, end, known)
+            windows = _cut(settings, history, since, end, known if start is None else None)
             verdicts = [_judge(settings, history, window, bundles, table, store) for window in windows]
             future, unplaced = history.row(
                 f"SELECT count(*) FILTER (decided_at >= {stamp(end)}),"
@@ -130,11 +130,10 @@ def _period_is_over(settings: Settings, since: datetime | None, end: datetime) -
 
 
 def _cut(
-    settings: Settings, history: History, start: datetime | None, end: datetime, known: Index | None
+    settings: Settings, history: History, begin: datetime | None, end: datetime, known: Index | None
 ) -> list[Window]:
-    begin = start or _resume(settings, known)
     if settings.windows.decisions is not None:
-        listed = known.windows if known and start is None else ()
+        listed = known.windows if known else ()
         done, oldest = {line.window for line in listed}, listed[0].start if listed else BEGINNING
         cut = cut_by_count(history, settings.windows.decisions, begin or BEGINNING, end)
         return [window for window in cut if window.name not in done and window.start >= oldest]
