@@ -22,10 +22,9 @@ class Batch:
     """n checked applicants.
 
     `encode` makes the graph's arrays of such `rows` (a list, or an array [n, columns]), of other batches' too where it
-    is the same. `form` is how they
-    came and how the answer goes. `not_scored` names the fields that somebody sent and the model does not use. `values`
-    (scored fields only) and `monitoring` (protected ones) give a row each, as they were sent; they cost time and are
-    called for the journal only.
+    is the same. `form` is how they came and how the answer goes. `not_scored` names the fields that somebody sent and
+    the model does not use. `values` (scored fields only) and `monitoring` (protected ones) give a row each, as they
+    were sent; they cost time and are called for the journal only.
     """
 
     rows: Sequence[Any] | npt.NDArray[Any]

@@ -61,7 +61,7 @@ class NumericDecoder:
         self._schema = schema
         self._at_most = at_most
         self._parser = simdjson.Parser()
-        self._orders: dict[bytes, tuple[int, Order | None]] = {}
+        self._orders: dict[bytes, Order | None] = {}
 
     def read(self, body: bytes) -> tuple[Order, Floats] | None:
         """Rows [n, columns] and their order, or None where another decoder must judge.
@@ -71,11 +71,11 @@ class NumericDecoder:
         start = body[: body.find(b"]") + 1]
         if len(body) > LONGEST or len(start) > LONGEST_START:
             return None
-        width, order = self._orders.get(start) or self._learnt(start, body)
-        if order is None or (order.categories and any(sign in body[len(start) :] for sign in NOT_WHOLE)):
+        order = self._orders[start] if start in self._orders else self._learnt(start, body)
+        if order is None or (order.categories and any(body.find(sign, len(start)) >= 0 for sign in NOT_WHOLE)):
             return None
         try:
-            rows = self._rows(body, width)
+            rows = self._rows(body, len(order.low))
         except UNLIKE:
             return None
         return (order, rows) if rows is not None and order.holds(rows) else None
@@ -90,17 +90,16 @@ class NumericDecoder:
             return None
         return np.frombuffer(rows.as_buffer(of_type="d")).reshape(count, width)
 
-    def _learnt(self, start: bytes, body: bytes) -> tuple[int, Order | None]:
+    def _learnt(self, start: bytes, body: bytes) -> Order | None:
         try:
             document: Any = self._parser.parse(body)
-            columns = document["columns"].as_list()
-            known = len(columns), _order([self._schema.by_name[name] for name in columns], self._schema)
+            order = _order([self._schema.by_name[name] for name in document["columns"].as_list()], self._schema)
         except UNLIKE:
-            return 0, None
+            return None
         if len(self._orders) >= KEPT_ORDERS:
             del self._orders[next(iter(self._orders))]
-        self._orders[start] = known
-        return known
+        self._orders[start] = order
+        return order
 
 
 def _order(fields: list[Field], schema: FeatureSchema) -> Order | None:
