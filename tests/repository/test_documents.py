@@ -99,5 +99,11 @@ def test_python_modules_keep_the_budget_of_300_lines():
     assert long == {}
 
 
+def test_modules_say_what_they_are_in_one_to_five_lines():
+    modules = [p for p in tracked() if p.suffix == ".py" and p.relative_to(ROOT).parts[0] != "tests" and p.read_text()]
+    opening = {str(p.relative_to(ROOT)): re.match(r'(?:#.*\n)*"""(?s:(.+?))"""', p.read_text()) for p in modules}
+    assert [name for name, said in opening.items() if not said or len(said[1].strip().splitlines()) > 5] == []
+
+
 def lines_of(path):
     return len(path.read_text().splitlines())

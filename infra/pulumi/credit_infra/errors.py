@@ -1,11 +1,4 @@
-"""Every error that the infrastructure program raises itself, as one tree.
-
-InfraError
-├── ConfigError    a Pulumi.<stack>.yaml that nobody should apply
-├── AnswerError    a cloud that did not say what it always says
-├── InstallError   an Argo CD manifest that cannot be read or is another one
-└── DocumentError  a generated page or its marker that is missing
-"""
+"""Every error that the infrastructure program raises itself."""
 
 import pulumi
 

@@ -9,19 +9,21 @@ import argparse
 import os
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib as mpl
-from journal import write_journal
+from journal import add_vintage, write_journal
 from matplotlib import pyplot as plt
 from postgres import running
-from windows import make_bundle, portfolio, write_reference, write_window
+from windows import make_bundle, portfolio, write_reference, write_vintage, write_window
 
 mpl.use("Agg")
 HERE, HOME = Path(__file__).parent, Path("var/bench/drift")
+DECISIONS = HOME / "decisions"
 MONITOR = Path(sys.executable).with_name("drift-monitor")
 PEERS = {"Evidently alone": ("evidently", "evidently_alone.py"), "NannyML": ("nannyml", "nannyml_cbpe.py")}
 PINS = {
@@ -30,7 +32,8 @@ PINS = {
 }
 MEGABYTE = 1024
 QUIET = {"DO_NOT_TRACK": "1", "NML_DISABLE_USAGE_LOGGING": "1"}
-OURS = ("monitor, Parquet", "monitor, SQLite journal", "monitor, PostgreSQL journal")
+SOURCES = ("Parquet", "SQLite journal", "PostgreSQL journal")
+OURS = tuple(f"monitor, {source}{more}" for source in SOURCES for more in ("", ", with outcomes"))
 LARGEST_PEER = 1_000_000
 
 
@@ -43,6 +46,18 @@ class Took:
     seconds: float | None
     cpu: float | None
     megabytes: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """The files of one size: the window, the decisions of a year before it, and what became of those.
+
+    Decisions lie in a folder of their own.
+    """
+
+    window: Path
+    vintage: Path
+    outcomes: Path
 
 
 def measured(contender: str, rows: int, command: Sequence[str], environment: Mapping[str, str]) -> Took:
@@ -73,7 +88,7 @@ def environment_of(name: str) -> Path:
 
 def compare(sizes: Sequence[int]) -> list[Took]:
     """Every contender on every size that it can be asked for."""
-    HOME.mkdir(parents=True, exist_ok=True)
+    DECISIONS.mkdir(parents=True, exist_ok=True)
     drawn = portfolio(seed=1)
     bundle = make_bundle(drawn, HOME / "bundle")
     write_reference(drawn, HOME / "reference.parquet")
@@ -82,23 +97,35 @@ def compare(sizes: Sequence[int]) -> list[Took]:
     ours = [str(MONITOR), "run", *period, f"bundles=[{bundle.path}]", f"reports.folder={HOME / 'reports'}"]
     found = []
     for rows in sizes:
-        window, journal = HOME / f"{rows}.parquet", HOME / "journal.sqlite"
-        journal.unlink(missing_ok=True)
-        write_window(drawn, bundle.digest, rows, window)
-        found.append(measured(OURS[0], rows, [*ours, f"files.decisions={window}"], {}))
-        address = f"sqlite:///{journal}"
-        write_journal(window, address)
-        found.append(measured(OURS[1], rows, ours, {"JOURNAL_URL": address}))
-        journal.unlink()
-        with running() as address:
-            write_journal(window, address)
-            found.append(measured(OURS[2], rows, ours, {"JOURNAL_URL": address}))
+        files = Made(DECISIONS / "window.parquet", DECISIONS / "vintage.parquet", HOME / "outcomes.parquet")
+        write_window(drawn, bundle.digest, rows, files.window)
+        write_vintage(drawn, bundle.digest, rows, files.vintage, files.outcomes)
+        found += monitored(ours, files, rows)
         if rows <= LARGEST_PEER:
             for name, (_, script) in PEERS.items():
-                files = [str(HOME / "reference.parquet"), str(window), str(HOME / "peer.out")]
-                found.append(measured(name, rows, [str(pythons[name]), str(HERE / "peers" / script), *files], {}))
-        window.unlink()
+                given = [str(HOME / "reference.parquet"), str(files.window), str(HOME / "peer.out")]
+                found.append(measured(name, rows, [str(pythons[name]), str(HERE / "peers" / script), *given], {}))
+        for file in (files.window, files.vintage, files.outcomes):
+            file.unlink()
     return found
+
+
+def monitored(command: Sequence[str], files: Made, rows: int) -> Iterator[Took]:
+    """The monitor on one window from every source, first without outcomes, then with those of the year before."""
+    both = f"files.decisions={files.window.parent}", f"files.outcomes={files.outcomes}"
+    yield measured(OURS[0], rows, [*command, f"files.decisions={files.window}"], {})
+    yield measured(OURS[1], rows, [*command, *both], {})
+    with tempfile.TemporaryDirectory(prefix="journal-", dir=HOME) as folder:
+        yield from _from_journal(OURS[2:4], command, files, rows, f"sqlite:///{folder}/journal.sqlite")
+    with running() as address:
+        yield from _from_journal(OURS[4:6], command, files, rows, address)
+
+
+def _from_journal(names: Sequence[str], command: Sequence[str], files: Made, rows: int, address: str) -> Iterator[Took]:
+    write_journal(files.window, address)
+    yield measured(names[0], rows, command, {"JOURNAL_URL": address})
+    add_vintage(files.vintage, files.outcomes, address)
+    yield measured(names[1], rows, command, {"JOURNAL_URL": address})
 
 
 def write_page(found: Sequence[Took], folder: Path) -> Path:

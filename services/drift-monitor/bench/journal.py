@@ -1,10 +1,11 @@
-"""The same window as the scoring API's journal, in SQLite or PostgreSQL: its own tables, filled in bulk.
+"""The same decisions as the scoring API's journal, in SQLite or PostgreSQL: its own tables, filled in bulk.
 
 Hashes and chain are left empty, which the monitor does not read.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
@@ -25,11 +26,12 @@ EMPTY = (
     *("applicant_hash", "previous_hash", "hash"),
 )
 DECISIONS = (
-    "SELECT id, 'w' AS writer, row_number() OVER () AS sequence, {decided_at} AS decided_at, 'bench' AS caller,"
+    "SELECT id, id[1] AS writer, row_number() OVER () AS sequence, {decided_at} AS decided_at, 'bench' AS caller,"
     " model_digest, pd, 600::INTEGER AS score, decision, 'A' AS band, '[]' AS reasons, '[]' AS fields_not_scored,"
     " 1::BIGINT AS latency_us, " + ", ".join(f"'' AS {name}" for name in EMPTY)
 )
-TEXT, TIME = "strftime(decided_at, '%Y-%m-%dT%H:%M:%S.%fZ')", "decided_at::TIMESTAMPTZ"
+OUTCOMES = "SELECT decision_id, outcome, {day} AS happened_on, {recorded_at} AS recorded_at"
+TEXT, TIME = "strftime({}, '%Y-%m-%dT%H:%M:%S.%fZ')", "{}::TIMESTAMPTZ"
 
 
 def write_journal(window: Path, address: str) -> None:
@@ -37,23 +39,42 @@ def write_journal(window: Path, address: str) -> None:
     engine = open_engine(address)
     upgrade(engine)
     engine.dispose()
-    in_file = address.startswith("sqlite")
-    journal = _file(address) if in_file else postgresql.connect(address, autocommit=True)
+    decided_at = _moment(address, "decided_at")
     tables = {
-        "decisions": DECISIONS.format(decided_at=TEXT if in_file else TIME),
+        "decisions": DECISIONS.format(decided_at=decided_at),
         "applicants": f"SELECT id AS decision_id, '' AS salt, {_json(SCORED)} AS applicant",
         "monitoring_attributes": f"SELECT id AS decision_id, '' AS salt, {_json(MONITORED)} AS attributes",
     }
+    _fill(address, {table: f"{select} FROM '{window}'" for table, select in tables.items()})
+
+
+def add_vintage(decisions: Path, outcomes: Path, address: str) -> None:
+    """Copy earlier decisions and their outcomes into a journal that has a window."""
+    day = "strftime(recorded_at, '%Y-%m-%d')" if address.startswith("sqlite") else "recorded_at::DATE"
+    known = OUTCOMES.format(day=day, recorded_at=_moment(address, "recorded_at"))
+    decided = DECISIONS.format(decided_at=_moment(address, "decided_at"))
+    _fill(address, {"decisions": f"{decided} FROM '{decisions}'", "outcomes": f"{known} FROM '{outcomes}'"})
+
+
+def _moment(address: str, column: str) -> str:
+    return (TEXT if address.startswith("sqlite") else TIME).format(column)
+
+
+def _fill(address: str, selects: Mapping[str, str]) -> None:
+    """Append what DuckDB selects to the journal's tables, in bulk."""
+    in_file = address.startswith("sqlite")
+    journal = _file(address) if in_file else postgresql.connect(address, autocommit=True)
     with closing(journal), duckdb.connect() as connection, journal.cursor() as cursor:
         connection.execute("SET TimeZone = 'UTC'")
-        for table, select in tables.items():
-            rows = connection.sql(f"{select} FROM '{window}'").to_arrow_reader(CHUNK)
-            cursor.adbc_ingest(table, rows, mode="append")
+        if not in_file:
+            cursor.execute("SET session_replication_role = replica")  # no foreign key is looked up row by row
+        for table, select in selects.items():
+            cursor.adbc_ingest(table, connection.sql(select).to_arrow_reader(CHUNK), mode="append")
         cursor.execute("ANALYZE")
 
 
 def _file(address: str) -> Connection:
-    """A SQLite file that is written once: without a log, which would be as large again."""
+    """A SQLite file that nobody else reads yet: without a log, which would be as large again."""
     journal = sqlite.connect(address.removeprefix("sqlite:///"), autocommit=True)
     with journal.cursor() as cursor:
         cursor.execute("PRAGMA journal_mode = OFF")

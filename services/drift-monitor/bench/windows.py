@@ -1,4 +1,4 @@
-"""Make a window of many decisions from the simulator's portfolio, as Parquet files that every contender reads.
+"""Make a window of many decisions from the simulator's portfolio, and the vintage that matured in it, as Parquet files.
 
 One simulated month is drawn once and repeated in SQL with fresh ids, times and a jittered PD, so that ten million rows
 cost seconds and the distributions stay those of the portfolio.
@@ -6,6 +6,8 @@ cost seconds and the distributions stay those of the portfolio.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
@@ -67,20 +69,44 @@ def make_bundle(reference: Simulation, path: Path) -> Bundle:
 
 def write_window(drawn: Simulation, digest: str, rows: int, path: Path) -> None:
     """`rows` decisions of January 2024 as one Parquet file with the journal's columns."""
-    pds = drawn.true_pd
-    table = pd.DataFrame(
-        {"place": np.arange(len(drawn)), "pd": pds, "decision": np.array(DECISIONS)[POLICY.decisions(pds)]}
-        | drawn.applicants
+    decided = _decided("d", "2024-01-01", digest, rows, ", ".join(drawn.applicants))
+    with _repeatable(drawn) as connection:
+        connection.execute(f"COPY ({decided}) TO '{path}' (FORMAT parquet)")
+
+
+def write_vintage(drawn: Simulation, digest: str, rows: int, decisions: Path, outcomes: Path) -> None:
+    """`rows` decisions of the January before, which the monitor reads no applicants of; every approved one has ended.
+
+    A default became known after 200 days, a repayment after a year: when the performance window was over.
+    """
+    decided = _decided("v", "2023-01-01", digest, rows, "bad")
+    known = (
+        "SELECT id AS decision_id, CASE WHEN bad THEN 'defaulted' ELSE 'paid' END AS outcome,"
+        " decided_at + INTERVAL 1 DAY * CASE WHEN bad THEN 200 ELSE 365 END AS recorded_at"
+        f" FROM ({decided}) WHERE decision = 'approve'"
     )
-    fields = ", ".join(drawn.applicants)
+    with _repeatable(drawn) as connection:
+        connection.execute(f"COPY (SELECT * EXCLUDE (bad) FROM ({decided})) TO '{decisions}' (FORMAT parquet)")
+        connection.execute(f"COPY ({known}) TO '{outcomes}' (FORMAT parquet)")
+
+
+@contextmanager
+def _repeatable(drawn: Simulation) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A database with the drawn month as `drawn`, its rows numbered by `place`."""
+    decision = np.array(DECISIONS)[POLICY.decisions(drawn.true_pd)]
+    columns = {"place": np.arange(len(drawn)), "pd": drawn.true_pd, "decision": decision, "bad": drawn.defaulted}
     with duckdb.connect() as connection:
-        connection.register("drawn", table)
-        connection.execute(
-            f"COPY (SELECT 'd' || i AS id, TIMESTAMP '2024-01-01' + INTERVAL 1 SECOND * (i * 2678400 // {rows})"
-            f" AS decided_at, '{digest}' AS model_digest, pd, decision, {fields}"
-            f" FROM range({rows}) AS numbers(i) JOIN drawn ON place = (i * 7919) % {len(drawn)})"
-            f" TO '{path}' (FORMAT parquet)"
-        )
+        connection.register("drawn", pd.DataFrame(columns | drawn.applicants))
+        yield connection
+
+
+def _decided(prefix: str, start: str, digest: str, rows: int, more: str) -> str:
+    """SQL of `rows` decisions spread evenly over 31 days."""
+    return (
+        f"SELECT '{prefix}' || i AS id, TIMESTAMP '{start}' + INTERVAL 1 SECOND * (i * 2678400 // {rows})"
+        f" AS decided_at, '{digest}' AS model_digest, pd, decision, {more}"
+        f" FROM range({rows}) AS numbers(i) JOIN drawn ON place = (i * 7919) % {DRAWN}"
+    )
 
 
 def write_reference(drawn: Simulation, path: Path) -> None:

@@ -1,12 +1,6 @@
 """The bundle: a directory that holds a model and all that is needed to trust it. No pickle, no time, no tag.
 
 Knows files and hashes. Does not run the model: `model` is bytes for whoever has an ONNX runtime.
-
-How to bump PROTOCOL (a reader must stay able to read what it once wrote):
-    1. raise PROTOCOL, and write the new form here;
-    2. move today's reading of the changed file into `_READERS` under the old number, returning today's types;
-    3. keep one bundle of the old protocol under tests/contract/bundles/ and read it in a test;
-    4. say in CHANGELOG.md what the new number adds. A number is never used twice.
 """
 
 from __future__ import annotations
@@ -32,6 +26,12 @@ from credit_contract.schema import FeatureSchema, Frozen
 Document = TypeVar("Document", bound=Frozen)
 
 PROTOCOL = 1
+"""How to bump it (a reader must stay able to read what it once wrote):
+    1. raise PROTOCOL, and write the new form here;
+    2. move today's reading of the changed file into `_READERS` under the old number, returning today's types;
+    3. keep one bundle of the old protocol under tests/contract/bundles/ and read it in a test;
+    4. say in CHANGELOG.md what the new number adds. A number is never used twice.
+"""
 MODEL = "model.onnx"
 MANIFEST = "manifest.json"
 CONTENTS = (MODEL, "schema.json", "policy.json", "baseline.json", "golden.json", "evaluation.json")

@@ -1,13 +1,6 @@
 """The decision record, its tables, and the hash chain that makes any later change to it show.
 
-Written by the service's journal, read by audit, replay and monitoring. Does not know storage. Each writer (a process)
-has a chain of its own. A hash covers every other column of its row: one line of text each, in the order of the columns,
-an absent value as an empty line, numbers as Python writes them (so that floats keep every bit):
-
-    hash(n) = sha256(line(id) ... line(previous_hash)),    previous_hash(1) = GENESIS,    sequence counts 1, 2, 3 ...
-
-An applicant's values are outside the chain, which holds their salted hash only. When values and salt are deleted, as
-privacy law asks, the chain still verifies and the hash cannot be guessed back.
+Written by the service's journal, read by audit, replay and monitoring. Does not know storage.
 """
 
 from __future__ import annotations
@@ -74,7 +67,13 @@ class DecisionRecord(NamedTuple):
 
 
 class StoredDecision(NamedTuple):
-    """A row of `decisions`, which is only ever added to.
+    """A row of `decisions`, which is only ever added to: a link in the chain of its writer (a process).
+
+    `hash` is the SHA-256 of every other column: one line of text each, in the order of the columns, an absent value as
+    an empty line, numbers as Python writes them (so that floats keep every bit). `previous_hash` is that of the row
+    before, GENESIS in the first; `sequence` counts 1, 2, 3 ... An applicant's values are outside the chain, which holds
+    their salted hash only: when values and salt are deleted, as privacy law asks, the chain still verifies and the hash
+    cannot be guessed back.
 
     `reasons` ([[field, contribution], ...]) and `fields_not_scored` are JSON text. `decided_at` is a timestamp with
     time zone in PostgreSQL and text in SQLite; here and in the hash it is the text of `Provenance.time`.

@@ -1,13 +1,4 @@
-"""Every error that the contract raises, as one tree.
-
-ContractError
-├── SchemaError        a dataset description or schema.json that contradicts itself
-├── ApplicantError     one or more applicants that the schema refuses, field by field
-├── BundleError        a model bundle that is damaged, foreign or of another protocol
-├── PolicyError        a policy that cannot decide
-├── GateError          a gate file that names what nobody measures
-└── MetricError        a metric asked of data that cannot give it
-"""
+"""Every error that the contract raises. Does not know HTTP: the service has errors of its own."""
 
 from __future__ import annotations
 

@@ -1,10 +1,6 @@
 """The feature schema: what an applicant is, field by field, in the model's own order.
 
 Written by training from a dataset's YAML, read by everything else. Does not know how a value becomes a feature.
-
-How the graph sees an applicant (`model.onnx` has exactly these two inputs):
-    numbers     float32 [n, len(schema.number_fields)]    missing = NaN
-    categories  int64   [n, len(schema.category_fields)]  missing = 0, else 1 + position in `Field.categories`
 """
 
 from __future__ import annotations
@@ -114,7 +110,12 @@ class Field(Frozen):
 
 
 class FeatureSchema(Frozen):
-    """All fields that the dataset knows, those that the model does not score included."""
+    """All fields that the dataset knows, those that the model does not score included.
+
+    How the graph sees an applicant (`model.onnx` has exactly these two inputs):
+        numbers     float32 [n, len(number_fields)]    missing = NaN
+        categories  int64   [n, len(category_fields)]  missing = 0, else 1 + position in `Field.categories`
+    """
 
     dataset: str
     version: str

@@ -1,8 +1,5 @@
 """What the model image runs, with nothing but Python: copy the bundle into a pod, or check a running service with it.
 
-    place DIRECTORY DIGEST    copy the bundle, unless its digest is not the one that git names
-    check URL DIGEST          the service must answer each golden applicant with this digest and the bundle's PD
-
 Errors are one line and exit code 1. The API key is in the environment variable API_KEY.
 """
 
@@ -86,7 +83,11 @@ def ask(url: str, applicants: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def main(arguments: list[str]) -> int:
-    """Run a command."""
+    """Run a command.
+
+    place DIRECTORY DIGEST    copy the bundle, unless its digest is not the one that git names
+    check URL DIGEST          the service must answer each golden applicant with this digest and the bundle's PD
+    """
     try:
         match arguments:
             case ["place", directory, digest]:

@@ -1,9 +1,7 @@
 """What the monitor is for, lived through once: a month as ever, two of a downturn, `retrain`, and a new candidate.
 
-Run as `python -m credit_delivery.downturn BUNDLE FOLDER`; FOLDER is emptied first. Nobody's history. Simulated people
-come from the simulator, with a scripted shock. Others are those of the bundle's hold-out, drawn anew, each with the
-outcome that is known of them; in the downturn those who defaulted come more often than they did, which no field tells.
-Outcomes are known after a month, whatever the portfolio, and those of the declined too, as a bureau would tell them.
+Run as `python -m credit_delivery.downturn BUNDLE FOLDER`; FOLDER is emptied first. Nobody's history: people of the
+simulator, or of the bundle's hold-out drawn anew.
 """
 
 from __future__ import annotations
@@ -41,6 +39,7 @@ MONTHS = tuple(datetime(2026, month, 1, tzinfo=UTC) for month in (1, 2, 3, 4))
 """First moments of three months, and of the one after."""
 APPLICANTS = (2000, 6000, 3000)
 KNOWN_AFTER_DAYS = 28
+"""Outcomes, whatever the portfolio, and those of the declined too, as a bureau would tell them."""
 WORSE = 1.7
 """How much likelier somebody of the hold-out who defaulted is to come in the downturn."""
 IN_CRISIS = ("sba",)
@@ -84,6 +83,10 @@ def of_holdout(bundle: Bundle, rebuild: holdout.Rebuild, applicants: Sequence[in
 
 def lived(bundle: Bundle, rebuild: holdout.Rebuild) -> Stream:
     """The three months of a bundle's own portfolio.
+
+    Simulated people come from the simulator, with a scripted shock. Others are those of the hold-out, each with the
+    outcome that is known of them; in the downturn those who defaulted come more often than they did, which no field
+    tells.
 
     Raises:
         DeliveryError: the hold-out cannot be rebuilt, or the bundle does not take everybody in it.

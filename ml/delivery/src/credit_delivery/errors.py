@@ -1,18 +1,4 @@
-"""Every error of this package, each one line that says what was wrong, where, and what to do.
-
-DeliveryError
-├── ChartError        a chart's files contradict each other or are stale
-├── CommandFailedError     a program that we call ended badly
-├── ToolsMissingError      a program, port or memory that a step needs is not there
-├── RepositoryError   git does not hold what is asked of it, or a file has changes that would be lost
-├── EnvironmentFileError    a file below environments/ that is not what it should be
-├── ReleaseError      a release record, bundle or candidate that is missing or is not what it says
-├── EvidenceError     champion and challenger cannot be measured on the hold-out
-├── LoadError         requests of a load that were not answered, or nowhere to send them
-├── PullRequestError  the forge did not open the pull request
-├── RefusedError      a model or image must not go where somebody sends it; says why
-└── ClusterError      the cluster did not become what git says
-"""
+"""Every error of this package, each one line that says what was wrong, where, and what to do."""
 
 from __future__ import annotations
 

@@ -1,18 +1,4 @@
-"""Every error that training raises, as one tree; each is one line that says what, where and what to do.
-
-TrainingError
-├── DatasetError    a dataset's YAML that contradicts itself, or no dataset of that name
-├── SourceError     a source that cannot be read, or is not what was published
-├── TableError      rows that the dataset's description refuses: file, column and row
-├── StateError      a state that is not that of the bundle's network
-├── FitError        rows that a model cannot be fitted on
-├── RegistryError   a tracking store that cannot be used, or a model that must not enter it
-├── SearchError     a study that cannot be continued
-├── CardError       a card whose markers or figures are missing
-├── ConfigError     a key or a value of the configuration that nobody knows
-├── ServingError    a scoring API that does not start, or refuses what it was asked
-└── OutputError     a file that cannot be written
-"""
+"""Every error that training raises; each is one line that says what, where and what to do."""
 
 from __future__ import annotations
 

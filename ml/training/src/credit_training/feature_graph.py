@@ -2,10 +2,6 @@
 
 Few large operations instead of many small ones, since a served graph this size costs what its nodes cost: one matrix
 gathers the operands of all steps, one block computes each kind, one matrix encodes all features.
-
-Encoding (Gorishniy et al. 2022, arXiv:2203.05556): feature z with quantile edges e becomes
-clip((z - e_i) / (e_(i+1) - e_i), 0, 1).
-Each component grows with z (mirrored where PD must fall with z), so non-negative weights keep a direction.
 """
 
 from __future__ import annotations
@@ -90,6 +86,10 @@ class FeatureGraph(nn.Module):
     """numbers [n, p] with NaN for missing → components [n, f] in [0, 1], the constrained ones last.
 
     `medians` [p] fill missing values; `slope` [c, f] and `offset` [f] encode the c features. All are fitted.
+
+    Encoding (Gorishniy et al. 2022, arXiv:2203.05556): feature z with quantile edges e becomes
+    clip((z - e_i) / (e_(i+1) - e_i), 0, 1). Each component grows with z (mirrored where PD must fall with z), so
+    non-negative weights keep a direction.
     """
 
     flags: Tensor

@@ -1,10 +1,7 @@
 """The hold-out of a dataset version, rebuilt from its source into one .npz for whoever must measure models on it.
 
 Every field is there as published, whatever a model uses of it. Rows: such a file stays on the machine that made it.
-
-Arrays of n rows: `number:<field>` float64, NaN for missing; `category:<field>` text, empty for missing;
-`group:<field>` text for protected fields; `target` int8, `weight` float64. Scalars: `dataset`, `version`, `sha256`,
-`holdout_sha256`. Read by credit_delivery.holdout, which knows these names too.
+Read by credit_delivery.holdout, which knows the names of its arrays too.
 """
 
 from __future__ import annotations
@@ -24,6 +21,10 @@ from credit_training.typed import HOLDOUT, TARGET, WEIGHT
 
 def write_holdout(spec: DatasetSpec, version: str, home: Path, out: Path) -> Prepared:
     """Rebuild a dataset version and write its hold-out; gives the whole version, whose hashes name it.
+
+    Arrays of n rows: `number:<field>` float64, NaN for missing; `category:<field>` text, empty for missing;
+    `group:<field>` text for protected fields; `target` int8, `weight` float64. Scalars: `dataset`, `version`, `sha256`,
+    `holdout_sha256`.
 
     Raises:
         TrainingError: the source is not at hand, not what was published, or the rebuilt hold-out has another hash.

@@ -1,12 +1,4 @@
-"""Every error of the monitor, as one tree; each knows its `code` and the HTTP `status` that it means.
-
-MonitorError
-├── SettingsError      settings or a verdict table that the monitor cannot run with (never over HTTP)
-├── JournalError       503  decisions or outcomes cannot be read
-├── ReportError        503  a report cannot be written or read
-├── RetrainingError    a training run that could not be started (kept in the ledger, never over HTTP)
-└── NotFoundError           404  no window of that name
-"""
+"""Every error of the monitor; each knows its `code` and the HTTP `status` that it means."""
 
 from __future__ import annotations
 
@@ -22,7 +14,7 @@ class MonitorError(Exception):
 
 
 class SettingsError(MonitorError):
-    """Settings or a verdict table that the monitor cannot run with; names the key."""
+    """Settings or a verdict table that the monitor cannot run with; names the key, never over HTTP."""
 
     code = "settings"
 
@@ -42,7 +34,7 @@ class ReportError(MonitorError):
 
 
 class RetrainingError(MonitorError):
-    """A training run that could not be started."""
+    """A training run that could not be started; kept in the ledger, never over HTTP."""
 
     code = "retraining"
 

@@ -1,9 +1,5 @@
 """Decisions and their outcomes as two relations in DuckDB, wherever they are kept; rows never come to Python.
 
-    decisions  id, decided_at (UTC), model_digest, pd, decision, erased (retention took the applicant's values),
-               and one column per field and monitored attribute
-    outcomes   decision_id, defaulted, recorded_at (UTC: when it became known)
-
 Knows files; `journal` fills the same relations from the scoring API's tables. Does not know windows or baselines.
 """
 
@@ -37,7 +33,12 @@ BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class History:
-    """An open DuckDB with both relations; `columns` are those of `decisions`."""
+    """An open DuckDB with both relations; `columns` are those of `decisions`.
+
+    decisions  id, decided_at (UTC), model_digest, pd, decision, erased (retention took the applicant's values),
+               and one column per field and monitored attribute
+    outcomes   decision_id, defaulted, recorded_at (UTC: when it became known)
+    """
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection

@@ -1,9 +1,7 @@
 """What PDs promise before any outcome is known: confidence-based performance estimation (CBPE).
 
-If PDs are calibrated, applicant i is bad with probability PD_i, and every metric has a distribution that follows from
-the PDs alone: NannyML's CBPE, and J. Bialek et al., "Estimating Model Performance Under Covariate Shift Without
-Labels" (2024, arXiv:2401.08348). It is blind to concept shift: when the same applicants turn bad more often, PDs stay
-as they are and so does the promise. Works on counted PDs; does not know outcomes.
+Blind to concept shift: when the same applicants turn bad more often, PDs stay as they are and so does the promise.
+Works on counted PDs; does not know outcomes.
 """
 
 from __future__ import annotations
@@ -82,6 +80,9 @@ def counted_pds(history: History, condition: str) -> CountedPds:
 def promise(pds: CountedPds) -> Promise | None:
     """The estimate; None where fewer than five bad, or five good, are to be expected.
 
+    If PDs are calibrated, applicant i is bad with probability PD_i, and every metric has a distribution that follows
+    from the PDs alone: NannyML's CBPE, and J. Bialek et al., "Estimating Model Performance Under Covariate Shift
+    Without Labels" (2024, arXiv:2401.08348).
     Each figure is that of the expected outcomes. Its variance is the delta method's: outcomes are independent, each
     with variance PD (1 - PD), and move the figure by its derivative.
     """

@@ -1,31 +1,4 @@
-"""Every error of the service, as one tree; each knows its `code` and the HTTP `status` that it means.
-
-ServiceError
-├── SettingsError               the service cannot be configured as asked (never over HTTP)
-├── MalformedRequestError       400  not HTTP
-├── MalformedBodyError          400  not JSON, not UTF-8, not CSV, too deep
-├── InvalidRowsError            422  refused field by field
-│   ├── InvalidApplicantError
-│   └── InvalidOutcomeError
-├── InvalidRequestError         422  something else in the request that cannot be served
-├── UnauthorisedError           401  no key, or one that nobody has
-├── ForbiddenError              403  a key without the role
-├── NotFoundError               404
-├── MethodNotAllowedError       405
-├── SlowRequestError            408  it did not arrive whole in time
-├── ConflictError               409  the same Idempotency-Key is being answered at this moment
-├── BodyTooLargeError           413
-├── TooManyApplicantsError      413
-├── UnsupportedMediaTypeError   415
-├── RateLimitedError            429
-├── HeadTooLargeError           431
-├── InternalError               500  ours; says nothing of the inside
-└── UnavailableError            503
-    ├── NotReadyError           no verified model, or stopping
-    ├── OverloadedError         more requests in flight than allowed
-    │   └── NoRoomError         or more bytes of them
-    └── JournalUnavailableError decisions cannot be made durable
-"""
+"""Every error of the service; each knows its `code` and the HTTP `status` that it means."""
 
 from __future__ import annotations
 
@@ -52,7 +25,7 @@ class ServiceError(Exception):
 
 
 class SettingsError(ServiceError):
-    """Settings that the service cannot run with."""
+    """Settings that the service cannot run with; never over HTTP."""
 
     code = "settings"
 
@@ -65,7 +38,7 @@ class MalformedRequestError(ServiceError):
 
 
 class MalformedBodyError(ServiceError):
-    """A body that is not what its content type says."""
+    """A body that is not what its content type says, is not UTF-8, or is nested too deep."""
 
     code = "malformed_body"
     status = HTTPStatus.BAD_REQUEST
@@ -159,7 +132,7 @@ class SlowRequestError(ServiceError):
 
 
 class ConflictError(ServiceError):
-    """A request that contradicts one under way."""
+    """A request that contradicts one under way: the same Idempotency-Key is being answered at this moment."""
 
     code = "conflict"
     status = HTTPStatus.CONFLICT
