@@ -11,6 +11,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import httpx
 import pytest
@@ -100,6 +101,26 @@ def test_what_came_before_a_head_is_no_part_of_it(client: httpx.Client, body: by
         assert answers(opened, 1)[0][0] == 200
 
 
+@pytest.mark.parametrize("path", [b"/v1/score", b"/predict"])
+@pytest.mark.parametrize("count", [1, 30])
+def test_a_client_that_says_no_more_is_still_answered(client: httpx.Client, path: bytes, count: int) -> None:
+    with connected(client) as opened:
+        opened.sendall(request(PERSON).replace(b"/v1/score", path) * count)
+        opened.shutdown(socket.SHUT_WR)
+        assert [status for status, _ in answers(opened, count)] == [200] * count
+        assert ended(opened)
+
+
+@pytest.mark.parametrize("body", [PERSON, json.dumps([BAD] * 300).encode()])
+def test_a_client_that_says_no_more_is_answered_once_and_for_all(serve: Serve, tmp_path: Path, body: bytes) -> None:
+    client = serve(journal={"file": tmp_path / "journal.sqlite"})
+    with connected(client) as opened:
+        opened.sendall(request(body, b"Idempotency-Key: k") + request(body) + request(body)[:-1])
+        opened.shutdown(socket.SHUT_WR)
+        assert [status for status, _ in answers(opened, 2)] == [200] * 2
+        assert ended(opened)
+
+
 def test_a_client_that_leaves_disturbs_nobody(client: httpx.Client) -> None:
     for cut in (10, len(HEAD), len(HEAD) + 30, -5):
         with connected(client) as opened:
@@ -140,6 +161,19 @@ def test_a_slow_request_is_refused(impatient: httpx.Client, sent: int) -> None:
         ((status, told),) = answers(opened, 1)
         assert (status, told["code"]) == (408, "slow_request")
         assert ended(opened)
+
+
+def test_what_the_connection_refuses_is_found_in_the_logs(
+    client: httpx.Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    with connected(client) as opened, caplog.at_level(logging.INFO, "scoring_api"):
+        opened.sendall(b"HELLO\r\n\r\n")
+        answer = opened.makefile("rb").read()
+    head, _, body = answer.partition(b"\r\n\r\n")
+    request_id = json.loads(body)["request_id"]
+    assert re.fullmatch(r"[0-9a-f]{32}", request_id)
+    assert f"x-request-id: {request_id}".encode() in head.split(b"\r\n")
+    assert request_id in [getattr(record, "fields", {}).get("request_id") for record in caplog.records]
 
 
 @pytest.mark.parametrize("announced", [True, False])
@@ -190,6 +224,24 @@ def test_too_many_connections_are_refused(serve: Serve) -> None:
         assert ended(third)
     counted = r'requests_total{code="503",model="\w+",route="connection"} 1.0'
     assert re.search(counted, client.get("/metrics").text)
+
+
+@pytest.mark.parametrize("path", [b"/v1/score", b"/predict", b"/outcomes", b"/v2/models/toy/infer", b"/v1/preview"])
+def test_a_body_in_another_coding_is_refused(client: httpx.Client, path: bytes) -> None:
+    with connected(client) as opened:
+        opened.sendall(request(PERSON, b"Content-Encoding: GZip").replace(b"/v1/score", path))
+        opened.shutdown(socket.SHUT_WR)
+        head, _, body = opened.makefile("rb").read().partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 415")
+    assert b"accept-encoding: identity" in head.lower().split(b"\r\n")
+    assert json.loads(body)["code"] == "unsupported_coding"
+
+
+@pytest.mark.parametrize("path", [b"/v1/score", b"/predict"])
+def test_a_body_in_no_coding_may_say_so(client: httpx.Client, path: bytes) -> None:
+    with connected(client) as opened:
+        opened.sendall(request(PERSON, b"Content-Encoding: Identity").replace(b"/v1/score", path))
+        assert answers(opened, 1)[0][0] == 200
 
 
 def test_an_endless_head_is_refused(client: httpx.Client) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from starlette.types import Message, Receive
 
-from scoring_api.errors import BodyTooLargeError, NoRoomError
+from scoring_api.errors import BodyTooLargeError, NoRoomError, UnsupportedCodingError
 from scoring_api.reply import Headers
 
 
@@ -40,6 +40,7 @@ class Body:
         self._room = room
         self._receive = receive
         self._at_most = at_most
+        self._headers = headers
         self._announced = announced(headers)
         self._size = 0
         self._complete = False
@@ -48,10 +49,12 @@ class Body:
         """ASGI's next message, in its place.
 
         Raises:
-            BodyTooLargeError: the body will be, or has become, larger than it may; it is not read further.
+            UnsupportedCodingError: the body would have to be unpacked.
+            BodyTooLargeError: it will be, or has become, larger than it may; it is not read further.
             NoRoomError: so are all bodies together.
             ClientGone: it breaks off.
         """
+        check_coding(self._headers)
         if self._announced > self._at_most:
             raise self._too_large()
         message = await self._receive()
@@ -85,3 +88,9 @@ class Body:
 def announced(headers: Headers) -> int:
     """The Content-Length, 0 without."""
     return int(headers.get(b"content-length", b"0"))
+
+
+def check_coding(headers: Headers) -> None:
+    """Refuse a body that is packed, with UnsupportedCodingError."""
+    if headers.get(b"content-encoding", b"identity").strip().lower() != b"identity":
+        raise UnsupportedCodingError("send the body as it is, without a Content-Encoding")

@@ -14,7 +14,6 @@ from typing import Any, cast
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from scoring_api import problem
 from scoring_api.body import announced
 from scoring_api.edge import SCORE, Edge
 from scoring_api.errors import (
@@ -26,7 +25,8 @@ from scoring_api.errors import (
     SlowRequestError,
 )
 from scoring_api.logs import log, refused
-from scoring_api.shortcut import ShortCycle
+from scoring_api.reply import refusal
+from scoring_api.shortcut import ShortCycle, on_wire
 
 MAX_HEAD = 32_768
 BEGUN = -1
@@ -45,6 +45,7 @@ class Connection(HttpToolsProtocol):
         self._untaken_since = 0.0
         self._wishes = False
         self._wish_ends = 0
+        self._said_all = False
         self.edge: Edge = self.app
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -101,6 +102,21 @@ class Connection(HttpToolsProtocol):
             if self._head_size > MAX_HEAD:
                 self._refuse(HeadTooLargeError(f"the request's head is larger than {MAX_HEAD:,} bytes"))
 
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """The client says no more, but may still listen: what it asked is answered before the connection closes."""
+        self._said_all = True
+        return not self._settled()
+
+    def on_response_complete(self) -> None:
+        """An answer is written."""
+        super().on_response_complete()
+        if self._said_all and self._settled():
+            self.transport.close()
+
+    def _settled(self) -> bool:
+        """Whether there is no answer to give to what has arrived whole."""
+        return not self.pipeline and (self.cycle is None or self.cycle.response_complete or self.cycle.more_body)
+
     def _begun_in(self, data: bytes) -> int:
         """About how many bytes the head has that began there: what other requests are in front of it is not its own."""
         body = len(self.cycle.body) if self.cycle is not None else 0
@@ -149,20 +165,12 @@ class Connection(HttpToolsProtocol):
         since, self._arriving_since, self._head_size = self._arriving_since, None, None
         if self.transport.is_closing():
             return
-        refused(error)
+        request_id = self.edge.new_id()
+        refused(error, request_id)
         took_s = self.loop.time() - since if since is not None else 0.0
         self.edge.app.state.metrics.answered(NO_ROUTE, int(error.status), self.edge.service.label, took_s)
         # With an answer under way (pipelining) another one would be taken for a part of it.
         if self.cycle is None or self.cycle.response_complete or not self.cycle.response_started:
-            self.transport.write(_response(error))
+            reply = refusal(error, request_id)
+            self.transport.write(on_wire(reply, self.server_state.default_headers, keep_alive=False))
         self.transport.close()
-
-
-def _response(error: ServiceError) -> bytes:
-    body = problem.body(error, request_id="")
-    head = (
-        f"HTTP/1.1 {int(error.status)} {error.status.phrase}\r\ncontent-type: {problem.MEDIA_TYPE}\r\n"
-        f"content-length: {len(body)}\r\nconnection: close\r\n"
-    )
-    headers = "".join(f"{name}: {value}\r\n" for name, value in error.headers.items())
-    return f"{head}{headers}\r\n".encode() + body

@@ -21,7 +21,7 @@ from starlette.types import Message, Receive, Scope, Send
 from scoring_api import access
 from scoring_api.access import Access
 from scoring_api.ask import Ask
-from scoring_api.body import Body, ClientGone, Room
+from scoring_api.body import Body, ClientGone, Room, check_coding
 from scoring_api.errors import (
     InternalError,
     InvalidRequestError,
@@ -33,8 +33,8 @@ from scoring_api.errors import (
 from scoring_api.logs import log, refused
 from scoring_api.media import is_json
 from scoring_api.metrics import Metrics
-from scoring_api.reply import JSON, REPLAYED, Headers, Reply, refusal
-from scoring_api.service import MAX_KEY, ScoringService
+from scoring_api.reply import JSON, REPLAYED, Headers, Reply, identified, refusal
+from scoring_api.service import MAX_KEY, ScoringService, Told
 from scoring_api.settings import Limits
 from scoring_api.together import Question, Together
 
@@ -81,6 +81,10 @@ class Edge:
         """Finish what goes on beside the event loop."""
         await self._together.close()
 
+    def new_id(self) -> str:
+        """A request's id: it begins with the time, so that the journal's index grows at its end."""
+        return f"{time_ns() // 1_000_000:012x}{next(self._tails)}"
+
     def ask(self, headers: Headers, body: bytes, answer: Callable[[Reply], None]) -> None:
         """POST /v1/score without a query and a key, answered with what arrives in the same turn of the event loop."""
         ask = self._arrived()
@@ -96,14 +100,23 @@ class Edge:
 
     def _told(self, ask: Ask, headers: Headers, answer: Callable[[Reply], None], told: bytes | BaseException) -> None:
         self._in_flight -= 1
-        reply = Reply(200, [JSON], told) if isinstance(told, bytes) else _refusal(told, ask.request_id)
-        reply.headers.append((b"x-request-id", ask.request_id.encode()))
-        answer(reply)
+        answer(self._said(ask, headers, (told, False) if isinstance(told, bytes) else told))
+
+    def _said(self, ask: Ask, headers: Headers, told: Told | BaseException) -> Reply:
+        """What /v1/score says, counted."""
+        if isinstance(told, BaseException):
+            reply = _refusal(told, ask.request_id)
+        else:
+            content, again = told
+            replayed = [REPLAYED] if again else []
+            reply = Reply(200, [JSON, identified(ask.request_id), *replayed], content)
         self._answered("POST", SCORE, reply.status, headers, ask)
+        return reply
 
     def _identify(self, headers: Headers, ask: Ask) -> None:
-        """Who asks, and that it is in JSON."""
+        """Who asks, and that it is in plain JSON."""
         ask.caller = self._access.caller(headers.get(access.HEADER), "score").name
+        check_coding(headers)
         if not is_json(headers.get(b"content-type", b"")):
             raise UnsupportedMediaTypeError("send application/json; files go to /predict")
 
@@ -113,19 +126,16 @@ class Edge:
         """POST /v1/score, refused where it must be; `unread` is why the body was not read to its end."""
         ask = self._arrived()
         self._in_flight += 1
+        told: Told | BaseException
         try:
-            reply = await self._scored(headers, body, query, unread, ask)
+            told = await self._scored(headers, body, query, unread, ask)
         except Exception as error:
-            reply = _refusal(error, ask.request_id)
+            told = error
         finally:
             self._in_flight -= 1
-        reply.headers.append((b"x-request-id", ask.request_id.encode()))
-        self._answered("POST", SCORE, reply.status, headers, ask)
-        return reply
+        return self._said(ask, headers, told)
 
-    async def _scored(
-        self, headers: Headers, body: bytes, query: bytes, unread: ServiceError | None, ask: Ask
-    ) -> Reply:
+    async def _scored(self, headers: Headers, body: bytes, query: bytes, unread: ServiceError | None, ask: Ask) -> Told:
         self._admit()
         self._identify(headers, ask)
         if unread is not None:
@@ -135,8 +145,7 @@ class Edge:
             if not 0 < len(key) <= MAX_KEY:
                 raise InvalidRequestError(f"Idempotency-Key: must have 1 to {MAX_KEY} characters")
             ask.key = key.decode("latin-1")
-        answer, again = await self.service.score_once(body, ask)
-        return Reply(200, [JSON, REPLAYED] if again else [JSON], answer)
+        return await self.service.score_once(body, ask)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
@@ -179,15 +188,13 @@ class Edge:
             self._in_flight -= 1
         if reply is not None:
             status = reply.status
-            reply.headers.append((b"x-request-id", ask.request_id.encode()))
             await _send(reply, send)
         route = getattr(scope.get("route"), "path", "unmatched")
         self._answered(scope["method"], route, status, dict(scope["headers"]), ask)
 
     def _arrived(self) -> Ask:
-        """The question of a new request; its id begins with the time, so that the journal's index grows at its end."""
-        request_id = f"{time_ns() // 1_000_000:012x}{next(self._tails)}"
-        return Ask(request_id, "", perf_counter(), stages=None if self._traces is None else [])
+        """The question of a new request."""
+        return Ask(self.new_id(), "", perf_counter(), stages=None if self._traces is None else [])
 
     def _answered(self, method: str, route: str, status: int, headers: Headers, ask: Ask) -> None:
         model = self.service.label
@@ -203,7 +210,7 @@ class Edge:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message = {**message, "headers": [*message["headers"], (b"x-request-id", ask.request_id.encode())]}
+                message = {**message, "headers": [*message["headers"], identified(ask.request_id)]}
             await send(message)
 
         at_most = self._limits.max_file_bytes if scope["path"] == UPLOAD else self._limits.max_body_bytes

@@ -163,6 +163,17 @@ class UnsupportedMediaTypeError(ServiceError):
     status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
 
 
+class UnsupportedCodingError(UnsupportedMediaTypeError):
+    """A body that would have to be unpacked before it can be read, to whatever size."""
+
+    code = "unsupported_coding"
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """RFC 9110 (15.5.16) wants the codings named that are taken."""
+        return {"Accept-Encoding": "identity"}
+
+
 class RateLimitedError(ServiceError):
     """More requests than the key may send."""
 

@@ -37,7 +37,7 @@ class JsonFormatter(logging.Formatter):
         return orjson.dumps(line, default=str).decode()
 
 
-def refused(error: ServiceError, request_id: str = "") -> None:
+def refused(error: ServiceError, request_id: str) -> None:
     """A request that was refused: which and why by code, since the words may quote names that a client made up."""
     log.info("refused", extra={"fields": {"request_id": request_id, "code": error.code, "status": int(error.status)}})
 

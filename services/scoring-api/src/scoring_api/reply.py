@@ -28,4 +28,11 @@ class Reply:
 def refusal(error: ServiceError, request_id: str) -> Reply:
     """A problem document."""
     headers = [(name.lower().encode(), value.encode()) for name, value in error.headers.items()]
-    return Reply(int(error.status), [PROBLEM, *headers], problem.body(error, request_id), error.closes)
+    return Reply(
+        int(error.status), [PROBLEM, *headers, identified(request_id)], problem.body(error, request_id), error.closes
+    )
+
+
+def identified(request_id: str) -> tuple[bytes, bytes]:
+    """The header by which a client can name its request."""
+    return b"x-request-id", request_id.encode()

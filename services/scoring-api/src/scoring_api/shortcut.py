@@ -7,6 +7,7 @@ and no task is made for it; one with an Idempotency-Key, which must be looked up
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -58,14 +59,19 @@ class ShortCycle:
         if self.disconnected or connection.transport.is_closing():
             return
         self.keep_alive = self.keep_alive and not reply.closes
-        lines = [STATUS_LINES[reply.status]]
-        for name, value in (*connection.server_state.default_headers, *reply.headers):
-            lines += (name, b": ", value, b"\r\n")
-        lines.append(b"content-length: %d\r\n" % len(reply.body))
-        lines.append(b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n")
-        lines.append(reply.body)
-        connection.transport.write(b"".join(lines))
+        connection.transport.write(on_wire(reply, connection.server_state.default_headers, self.keep_alive))
         self.response_complete = True
         if not self.keep_alive:
             connection.transport.close()
         connection.on_response_complete()
+
+
+def on_wire(reply: Reply, headers: Iterable[tuple[bytes, bytes]], keep_alive: bool) -> bytes:
+    """A reply as HTTP/1.1, with the headers of every reply before its own."""
+    lines = [STATUS_LINES[reply.status]]
+    for name, value in (*headers, *reply.headers):
+        lines += (name, b": ", value, b"\r\n")
+    lines.append(b"content-length: %d\r\n" % len(reply.body))
+    lines.append(b"\r\n" if keep_alive else b"connection: close\r\n\r\n")
+    lines.append(reply.body)
+    return b"".join(lines)
