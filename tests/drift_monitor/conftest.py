@@ -1,10 +1,13 @@
 import datetime
+import secrets
 from types import SimpleNamespace
 
+import boto3
 import duckdb
 import numpy as np
 import pandas as pd
 import pytest
+from moto.server import ThreadedMotoServer
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler, TargetEncoder
 
@@ -133,3 +136,26 @@ def _decide(portfolio, scenario, folder, digest=None):
     return SimpleNamespace(
         decisions=folder / "decisions.parquet", outcomes=folder / "outcomes.parquet", table=table, known=outcomes
     )
+
+
+@pytest.fixture(scope="session")
+def bucket():
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def bucket_of_ones_own(bucket, monkeypatch):
+    for name, value in (
+        ("AWS_ENDPOINT_URL", bucket),
+        ("AWS_ACCESS_KEY_ID", "testing"),
+        ("AWS_SECRET_ACCESS_KEY", "testing"),
+        ("AWS_DEFAULT_REGION", "us-east-1"),
+    ):
+        monkeypatch.setenv(name, value)
+    name = f"reports-{secrets.token_hex(6)}"
+    boto3.client("s3").create_bucket(Bucket=name)
+    return f"s3://{name}/drift"

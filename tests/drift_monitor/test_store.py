@@ -1,10 +1,7 @@
-import secrets
 from datetime import UTC, datetime
 
-import boto3
 import fsspec
 import pytest
-from moto.server import ThreadedMotoServer
 
 from drift_monitor.document import Index, Run, WindowVerdict, line_of
 from drift_monitor.errors import NotFoundError, ReportError, SettingsError
@@ -12,29 +9,6 @@ from drift_monitor.lease import Lease
 from drift_monitor.store import ReportStore
 
 START, END = datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 2, 1, tzinfo=UTC)
-
-
-@pytest.fixture(scope="module")
-def bucket():
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
-@pytest.fixture
-def bucket_of_ones_own(bucket, monkeypatch):
-    for name, value in (
-        ("AWS_ENDPOINT_URL", bucket),
-        ("AWS_ACCESS_KEY_ID", "testing"),
-        ("AWS_SECRET_ACCESS_KEY", "testing"),
-        ("AWS_DEFAULT_REGION", "us-east-1"),
-    ):
-        monkeypatch.setenv(name, value)
-    name = f"reports-{secrets.token_hex(6)}"
-    boto3.client("s3").create_bucket(Bucket=name)
-    return f"s3://{name}/drift"
 
 
 @pytest.fixture(params=["folder", "s3"])

@@ -1,4 +1,7 @@
-"""The command `drift-monitor`. Exit codes: 0 ok or watch, 3 retrain, 4 stop, 2 when it could not be told."""
+"""The command `drift-monitor`. Exit codes: 0 ok or watch, 3 retrain, 4 stop, 2 when it could not be told.
+
+Of the archive: 1 when the journal is not what was archived.
+"""
 
 from __future__ import annotations
 
@@ -38,6 +41,11 @@ def _parser() -> argparse.ArgumentParser:
     for command in (run, serve):
         command.add_argument("--settings", type=Path, help="YAML file of settings")
         command.add_argument("overrides", nargs="*", metavar="key=value", help="any setting, such as limits.psi=0.2")
+    archive = commands.add_parser("archive", help="add new decisions to the archive; exit code 1 if old ones changed")
+    verify = commands.add_parser("verify", help="compare every decision with the archive; exit code 1 if any differs")
+    for command in (archive, verify):
+        command.add_argument("url", help="the archive: a folder, or a URL such as s3://bucket/prefix")
+        command.set_defaults(command=_with_archive, adds=command is archive)
     return parser
 
 
@@ -64,6 +72,22 @@ def _serve(options: argparse.Namespace) -> int:
     settings = load(options.settings, options.overrides)
     file = [] if options.settings is None else ["--settings", str(options.settings)]
     return serve(settings, [*file, *options.overrides])
+
+
+def _with_archive(options: argparse.Namespace) -> int:
+    from drift_monitor.archive import Archive
+    from drift_monitor.archiving import Archiving, Comparison
+    from drift_monitor.chains import open_chains
+
+    kind = Archiving if options.adds else Comparison
+    broken = 0
+    with open_chains(os.environ.get("JOURNAL_URL")) as chains:
+        made = kind(chains, Archive(options.url))
+        for one in made:
+            broken += 1
+            print(one)
+    print(f"{made}, {broken} breaks")
+    return int(broken > 0)
 
 
 def _moment(text: str) -> datetime:

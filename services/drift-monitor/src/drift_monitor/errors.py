@@ -33,6 +33,12 @@ class ReportError(MonitorError):
     status = HTTPStatus.SERVICE_UNAVAILABLE
 
 
+class ArchiveError(MonitorError):
+    """Decisions that cannot be archived, or an archive that is not what was written (never over HTTP)."""
+
+    code = "archive"
+
+
 class RetrainingError(MonitorError):
     """A training run that could not be started; kept in the ledger, never over HTTP."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,9 +35,15 @@ DECISIONS = """
     SELECT d.id, d.decided_at, d.model_digest, d.pd, d.decision,
            coalesce(a.applicant, '') AS applicant, coalesce(m.attributes, '') AS attributes
     FROM decisions d
-    LEFT JOIN applicants a ON a.decision_id = d.id AND d.decided_at >= {since}
-    LEFT JOIN monitoring_attributes m ON m.decision_id = d.id AND d.decided_at >= {since}
-    WHERE {chosen}
+    LEFT JOIN applicants a ON a.decision_id = d.id
+    LEFT JOIN monitoring_attributes m ON m.decision_id = d.id
+    WHERE d.decided_at >= {since} AND d.caller <> {golden_check}
+"""
+VINTAGES = """
+    SELECT d.id, d.decided_at, d.model_digest, d.pd, d.decision
+    FROM decisions d
+    WHERE d.decided_at >= {first} AND d.decided_at < {last} AND d.decided_at < {since}
+    AND d.caller <> {golden_check}
 """
 # Late outcomes of decisions that are not copied stay behind too: here they would look like nobody's.
 OUTCOMES = """
@@ -47,6 +53,9 @@ OUTCOMES = """
     WHERE d.id IS NULL OR {chosen}
 """
 MOMENT = "make_timestamp(epoch_us(TRY_CAST({} AS TIMESTAMPTZ)))"  # PostgreSQL gives times, SQLite text
+INTO_VINTAGES = (
+    "INSERT INTO decisions BY NAME SELECT id, {} AS decided_at, model_digest, pd, decision, true AS erased FROM rows"
+).format(MOMENT.format("decided_at"))
 POSTGRESQL = {"connect_timeout": "5", "application_name": "drift-monitor"}
 
 
@@ -65,18 +74,48 @@ def open_journal(
     given["chosen"] = CHOSEN.format(**given)
     try:
         with tempfile.TemporaryDirectory(prefix="drift-monitor-") as folder, database(f"{folder}/history") as copy:
-            with closing(_connect(address)) as source:
+            with _reading(address) as source:
                 _copy(source, copy, DECISIONS.format(**given), _into_decisions(copy, schemas))
+                _copy(source, copy, VINTAGES.format(**given), INTO_VINTAGES)
                 _copy(source, copy, OUTCOMES.format(**given), _into_outcomes(copy))
             yield History(copy)
-    except adbc_driver_manager.Error as error:
-        raise JournalError(f"the journal cannot be read: {_first_line(error)}") from None
     except duckdb.Error as error:
         raise JournalError(f"copying the journal: {_first_line(error)}") from None
 
 
-def _connect(address: str | None) -> Connection:
-    """A connection to the journal."""
+def any_decided(address: str | None, digests: Collection[str], start: datetime, end: datetime) -> bool:
+    """Whether one of these models decided in [start, end): asked of the journal itself, so nothing is copied.
+
+    Raises:
+        SettingsError, JournalError: as `open_journal` does.
+    """
+    select = (
+        f"SELECT 1 FROM decisions WHERE decided_at >= {_written(start)} AND decided_at < {_written(end)}"
+        f" AND caller <> {literal(GOLDEN_CHECK)} AND model_digest IN ({', '.join(map(literal, digests))}) LIMIT 1"
+    )
+    with _reading(address) as source, source.cursor() as cursor:
+        cursor.execute(select)
+        return cursor.fetchone() is not None
+
+
+@contextmanager
+def _reading(address: str | None) -> Iterator[Connection]:
+    """A connection whose errors are JournalErrors."""
+    try:
+        with closing(connect(address)) as source:
+            yield source
+    except adbc_driver_manager.Error as error:
+        raise JournalError(f"the journal cannot be read: {_first_line(error)}") from None
+
+
+def connect(address: str | None) -> Connection:
+    """A connection to the journal, to read.
+
+    Raises:
+        SettingsError: no address, or not of a journal.
+        JournalError: the SQLite file is not there.
+        adbc_driver_manager.Error: the database is away.
+    """
     url = journal_address(address)
     if url.scheme == "postgresql":
         options = urlencode(POSTGRESQL | dict(parse_qsl(url.query)), quote_via=quote)

@@ -1,0 +1,69 @@
+"""The journal's hash chains, read row by row and never written, for the archive. Knows no applicants."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import adbc_driver_manager
+from adbc_driver_manager.dbapi import Connection
+
+from credit_contract.decision import ChainHead, StoredDecision
+from drift_monitor.errors import JournalError
+from drift_monitor.history import literal
+from drift_monitor.journal import connect
+
+# SQLite's driver tells a column's kind by its first rows, which may all lack this value: then by an empty text.
+COLUMNS = ", ".join(f"coalesce({name}, '')" if name == "monitoring_hash" else name for name in StoredDecision._fields)
+
+
+class Chains:
+    """Reads from an open journal."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def heads(self) -> dict[str, ChainHead]:
+        """How far each writer's chain reaches, by writer, as the database has it."""
+        found = (ChainHead(*row) for row in self._rows("SELECT writer, sequence, hash FROM chain_heads"))
+        return {head.writer: head for head in found}
+
+    def rows(self, writer: str, since: int = 1) -> Iterator[StoredDecision]:
+        """One writer's decisions from a sequence on, in order; streamed."""
+        chosen = f"writer = {literal(writer)} AND sequence >= {since}"
+        for row in self._rows(f"SELECT {COLUMNS} FROM decisions WHERE {chosen} ORDER BY sequence"):
+            stored = StoredDecision(*row)
+            yield stored._replace(
+                decided_at=_written(stored.decided_at), monitoring_hash=stored.monitoring_hash or None
+            )
+
+    def _rows(self, select: str) -> Iterator[tuple[Any, ...]]:
+        with self._connection.cursor() as cursor:
+            cursor.execute(select)
+            with cursor.fetch_record_batch() as batches:
+                for batch in batches:
+                    yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
+
+
+@contextmanager
+def open_chains(address: str | None) -> Iterator[Chains]:
+    """The chains of the journal at an address.
+
+    Raises:
+        SettingsError: no address, or not of a journal.
+        JournalError: the database is away, or its tables are not the journal's.
+    """
+    try:
+        with closing(connect(address)) as connection:
+            yield Chains(connection)
+    except adbc_driver_manager.Error as error:
+        raise JournalError(f"the journal cannot be read: {str(error).strip().splitlines()[0]}") from None
+
+
+def _written(time: datetime | str) -> str:
+    """A time as it was hashed: PostgreSQL gives times, SQLite text."""
+    if isinstance(time, str):
+        return time
+    return time.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
