@@ -1,15 +1,18 @@
-"""The typed decoder against the contract's own check: never another verdict, never another array."""
+"""The decoders against the contract's own check and against pydantic: never another verdict, never another array."""
 
 from __future__ import annotations
 
 import json
-from typing import Any
+import math
+from typing import Annotated, Any, Literal
 
 import numpy as np
+import pydantic
 import pytest
 from hypothesis import given, strategies as st
 
 from credit_contract.applicant import encode, problems_of
+from credit_contract.schema import Field
 from scoring_api.batch import Batch
 from scoring_api.errors import InvalidApplicantError, InvalidRequestError, MalformedBodyError, TooManyApplicantsError
 from scoring_api.reader import Reader
@@ -94,6 +97,69 @@ def test_a_list_is_judged_as_the_contract_does(people: list[dict[str, Any]]) -> 
         assert {(p.row, p.field, p.code) for p in refused.value.problems} == wrong
     else:
         assert_same_arrays(READER.read(body), people)
+
+
+STRICT = pydantic.ConfigDict(extra="forbid")
+
+
+def whole(number: float) -> float:
+    assert number.is_integer()
+    return number
+
+
+def taken(field: Field) -> Any:
+    """The type of a value that is there."""
+    if field.kind == "category":
+        known = Literal[(*field.categories, *field.aliases)]
+        if isinstance(field.categories[0], str):
+            return known
+        known_whole = pydantic.AfterValidator(
+            pydantic.TypeAdapter(known).validate_python
+        )  # alone it takes true and 1.0
+        return Annotated[int, pydantic.Field(strict=True), known_whole]
+    low, high = field.bounds
+    number = Annotated[float, pydantic.Field(strict=True, ge=low, le=high, allow_inf_nan=False)]
+    return Annotated[number, pydantic.AfterValidator(whole)] if field.kind == "integer" else number
+
+
+def declared() -> type[pydantic.BaseModel]:
+    """An applicant as a plain FastAPI service would declare it: the schema's words, none of the contract's checks."""
+    members: dict[str, Any] = {
+        field.name: (taken(field), ...) if field.role == "used" and not field.optional else (taken(field) | None, None)
+        for field in SCHEMA.fields
+    }
+    protected = {field.name: members[field.name] for field in SCHEMA.fields if field.role == "protected"}
+    attributes = pydantic.create_model("Attributes", __config__=STRICT, **protected)
+    members["monitoring_attributes"] = (attributes, attributes())
+    return pydantic.create_model("Applicant", __config__=STRICT, **members)
+
+
+ORACLE = pydantic.TypeAdapter(declared())
+
+
+def assert_judged_as_pydantic_does(person: dict[str, Any]) -> None:
+    body = json.dumps(person)
+    for asked in (body, f"[{body}]"):
+        try:
+            expected = ORACLE.validate_json(body)
+        except pydantic.ValidationError as error:
+            with pytest.raises(InvalidApplicantError) as refused:
+                READER.read(asked.encode())
+            wrong = {str(fault["loc"][0]) for fault in error.errors()}
+            assert {problem.field.partition("/")[0] for problem in refused.value.problems} == wrong
+        else:
+            assert_same_arrays(READER.read(asked.encode()), [expected.model_dump()])
+
+
+@given(ODD_PERSON)
+def test_an_applicant_is_judged_as_a_strict_pydantic_model_does(person: dict[str, Any]) -> None:
+    assert_judged_as_pydantic_does(person)
+
+
+@pytest.mark.parametrize("name", [*RIGHT, *ALSO])
+def test_a_slippery_value_is_judged_as_a_strict_pydantic_model_does(name: str) -> None:
+    for value in (True, 1.0, 2.0, 11.5, 13, -0.0, 5e-324, math.nan, math.inf, 2**64, 10**400, "2", None, {}):
+        assert_judged_as_pydantic_does({**GOOD, name: value})
 
 
 PEOPLE = st.lists(st.fixed_dictionaries(RIGHT), min_size=1, max_size=5)
