@@ -49,13 +49,15 @@ def test_a_parquet_file_is_answered_with_a_parquet_file(client: httpx.Client, bu
     rows = pq.read_table(BytesIO(answer.content)).to_pylist()
     assert [row["pd"] for row in rows] == pytest.approx(expected_pd(PEOPLE).tolist(), abs=1e-6)
     assert [row["reason_1"] is not None for row in rows] == [False, True, True]
-    assert {row["model_digest"] for row in rows} == {bundle.digest}
+    assert {(row["model_digest"], row["policy_version"]) for row in rows} == {(bundle.digest, POLICY.version)}
+    assert {row["fields_not_scored"] for row in rows} == {None}
 
 
 def test_an_uploaded_parquet_file_is_recorded(serve: Serve, tmp_path: Path) -> None:
     client = serve(journal={"file": tmp_path / "journal.sqlite"})
     answer = upload(client, parquet([{**BAD, "sex": "f"}]))
     (row,) = pq.read_table(BytesIO(answer.content)).to_pylist()
+    assert row["fields_not_scored"] == "sex"
     record = client.get(f"/decisions/{row['id']}").json()
     assert (record["applicant"], record["fields_not_scored"]) == (BAD, ["sex"])
 

@@ -48,6 +48,15 @@ def test_a_csv_file_is_answered_with_a_csv_file(client: httpx.Client, form: bool
     assert [row["reason_1"] != "" for row in rows] == [False, True]
 
 
+def test_a_csv_file_says_what_answered_and_what_it_left_out(client: httpx.Client, bundle: Bundle) -> None:
+    for more, value, left_out in (("", "", ""), (",duration,sex", ",30,f", "sex duration")):
+        content = f"{HEADER}{more}\n0,90,0.1,own,1{value}\n".encode()
+        answer = client.post("/predict", files={"file": ("people.csv", content)})
+        (row,) = csv.DictReader(io.StringIO(answer.text))
+        told = (row["model_tag"], row["model_digest"], row["policy_version"], row["fields_not_scored"])
+        assert told == ("toy-1", bundle.digest, POLICY.version, left_out)
+
+
 @pytest.mark.parametrize(
     ("content", "status", "words"),
     [

@@ -19,7 +19,8 @@ from scoring_api.errors import InvalidRequestError, MalformedBodyError
 from scoring_api.reasons import MOST
 
 REASONS = tuple(f"reason_{n}" for n in range(1, MOST + 1))
-HEADER = ("row", "id", "pd", "score", "decision", "band", *REASONS, "model_tag", "model_digest")
+ONCE = ("model_tag", "model_digest", "policy_version", "fields_not_scored")
+HEADER = ("row", "id", "pd", "score", "decision", "band", *REASONS, *ONCE)
 
 
 def read_csv(schema: FeatureSchema, content: bytes) -> list[dict[str, Any]]:
@@ -65,12 +66,15 @@ def write_csv(answer: Answer) -> bytes:
 
 
 def rows(answer: Answer) -> Iterator[list[Any]]:
-    """What a file says of each applicant, None where there is no further reason."""
-    model = (answer.model.tag, answer.model.bundle.digest)
+    """What a file says of each applicant, None where there is no further reason or no field that was not scored.
+
+    A file has no head: what JSON says once is in each row, the fields that were not scored with blanks between them.
+    """
+    once = {**answer.head(), "fields_not_scored": " ".join(answer.batch.not_scored) or None}
     for row, result in enumerate(answer.results()):
         *told, why = msgspec.structs.astuple(result)
         reasons = [reason.text for reason in why]
-        yield [row, *told, *reasons, *[None] * (MOST - len(reasons)), *model]
+        yield [row, *told, *reasons, *[None] * (MOST - len(reasons)), *(once[name] for name in ONCE)]
 
 
 def _rows(lines: Iterator[list[str]], header: list[str]) -> Iterator[dict[str, str]]:
