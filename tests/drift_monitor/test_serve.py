@@ -1,26 +1,30 @@
 import json
+import os
 import signal
 import subprocess
 import sys
 import urllib.request
 
+import pandas as pd
 import pytest
 
 from credit_simulator import Event, Scenario
 from drift_monitor.cli import main
+from tests.drift_monitor.recorded import fill
 
 HOSTILE = "</script><script>document.title='taken'</script>"
-WITHOUT_A_NEW_WINDOW = """
-import sys
+NOTHING_TO_REPORT = """
+import json, sys
 from fastapi.testclient import TestClient
 from drift_monitor.app import create_app
 from drift_monitor.cli import main
 from drift_monitor.settings import load
 
-code = main(["run", "--to", "2021-02-15", *sys.argv[1:]])
-with TestClient(create_app(load(None, sys.argv[1:]))) as client:
-    page = client.get("/")
-print(f"exit code {code}, page {page.status_code}, evidently imported: {'evidently' in sys.modules}")
+for settings in json.loads(sys.argv[1]):
+    print([main(["run", "--to", day, *settings]) for day in ("2021-02-15", "2021-03-05")])
+    with TestClient(create_app(load(None, settings))) as client:
+        print(client.get("/").status_code)
+print("evidently imported:", "evidently" in sys.modules)
 """
 
 
@@ -88,14 +92,21 @@ def test_a_person_reads_verdicts_and_opens_the_report(address, chromium):
     assert errors == []
 
 
-def test_neither_a_run_without_a_new_window_nor_the_server_imports_evidently(portfolio, tmp_path):
+def test_neither_a_run_that_has_nothing_to_report_nor_the_server_imports_evidently(portfolio, tmp_path):
     scenario = Scenario(seed=15, start="2021-01", months=1, applicants_per_month=600)
     files = portfolio.decide(portfolio, scenario, tmp_path / "history")
-    settings = [
-        f"bundles=[{portfolio.bundle.path}]", f"files.decisions={files.decisions}", "windows.every=month",
-        f"reports.folder={tmp_path / 'reports'}",
-    ]  # fmt: skip
-    main(["run", "--to", "2021-02-01", *settings, "reports.sample=0"])
-    command = [sys.executable, "-c", WITHOUT_A_NEW_WINDOW, *settings]
-    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
-    assert said == ["no new window", "exit code 0, page 200, evidently imported: False"]
+    files.table.loc[0, "decided_at"] = pd.Timestamp("2021-03-01")  # nobody in February, whose window is due
+    files.table.to_parquet(files.decisions)
+    address = f"sqlite:///{tmp_path / 'journal.db'}"
+    fill(address, files).dispose()
+    common = [f"bundles=[{portfolio.bundle.path}]", "windows.every=month", "limits.stale_hours=1000"]
+    source = f"files.decisions={files.decisions}"
+    sources = [[*common, f"reports.folder={tmp_path / 'a'}", source], [*common, f"reports.folder={tmp_path / 'b'}"]]
+    for settings in sources:
+        main(["run", "--to", "2021-02-01", *settings, source, "reports.sample=0"])
+    command = [sys.executable, "-c", NOTHING_TO_REPORT, json.dumps(sources)]
+    environment = os.environ | {"JOURNAL_URL": address}
+    said = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+    assert said.count("no new window\n20210201T000000Z-empty") == 2
+    assert said.count("[0, 0]\n200\n") == 2
+    assert said.endswith("evidently imported: False\n")

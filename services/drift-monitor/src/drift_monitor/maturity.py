@@ -85,7 +85,7 @@ def counted_outcomes(
     )
     known = (
         "SELECT decision_id, arg_max(defaulted, 2 * epoch_us(recorded_at) + defaulted::BIGINT) AS defaulted,"
-        " count(DISTINCT defaulted) > 1 AS conflicting"
+        " bool_or(defaulted) <> bool_and(defaulted) AS conflicting"
         f" FROM outcomes WHERE recorded_at <= {stamp(as_of)} AND defaulted IS NOT NULL GROUP BY 1"
     )
     rows = history.rows(

@@ -15,7 +15,7 @@ from drift_monitor.assessment import assess, assess_unmeasured
 from drift_monitor.bundles import read_bundles
 from drift_monitor.document import Index, Run, WindowLine, WindowVerdict, line_of
 from drift_monitor.history import BEGINNING, History, open_files
-from drift_monitor.journal import open_journal
+from drift_monitor.journal import any_decided, open_journal
 from drift_monitor.measurement import measure
 from drift_monitor.report import load, render
 from drift_monitor.retraining import act, order_for
@@ -23,7 +23,15 @@ from drift_monitor.settings import Settings
 from drift_monitor.store import ReportStore
 from drift_monitor.trainers import trainer
 from drift_monitor.verdict import VerdictTable, read_table, worst
-from drift_monitor.windows import LONGEST_DAYS, Window, cut_by_calendar, cut_by_count, first_period, stamp
+from drift_monitor.windows import (
+    LONGEST_DAYS,
+    Window,
+    cut_by_calendar,
+    cut_by_count,
+    first_period,
+    last_border,
+    stamp,
+)
 
 
 def run(
@@ -54,10 +62,12 @@ def _run(
     known = _past(store.index(), now)
     since = _resume(settings, known) if start is None else start
     with ThreadPoolExecutor(max_workers=1) as aside:
-        if settings.reports.sample and _period_is_over(settings, since, end):
-            aside.submit(load)  # while the history is read; otherwise `render` does, where there is a window
+        if settings.reports.sample and _report_is_due(settings, journal_url, bundles, since, end):
+            aside.submit(load)  # while the journal is copied
         with open_history(settings, journal_url, bundles, since, end) as history:
             windows = _cut(settings, history, since, end, known if start is None else None)
+            if settings.reports.sample and any(window.digest in bundles for window in windows):
+                aside.submit(load)  # while the first window is counted
             verdicts = [_judge(settings, history, window, bundles, table, store) for window in windows]
             future, unplaced = history.row(
                 f"SELECT count(*) FILTER (decided_at >= {stamp(end)}),"
@@ -122,11 +132,14 @@ def _resume(settings: Settings, known: Index | None) -> datetime | None:
     return max(line.end for line in known.windows)
 
 
-def _period_is_over(settings: Settings, since: datetime | None, end: datetime) -> bool:
-    """Whether a whole period lies there, as far as that can be told before anything is read."""
-    if since is None or settings.windows.decisions is not None:
+def _report_is_due(
+    settings: Settings, journal_url: str | None, bundles: Mapping[str, Bundle], since: datetime | None, end: datetime
+) -> bool:
+    """Whether somebody decided in a whole period, as far as a journal tells that before it is copied."""
+    if since is None or settings.windows.decisions is not None or settings.files.decisions is not None:
         return False
-    return end - since >= timedelta(days=LONGEST_DAYS[settings.windows.every])
+    border = last_border(settings.windows.every, end)
+    return since < border and any_decided(journal_url, bundles, since, border)
 
 
 def _cut(

@@ -116,6 +116,20 @@ def cut_by_count(history: History, size: int, start: datetime, end: datetime) ->
     ]
 
 
+def last_border(every: Calendar, moment: datetime) -> datetime:
+    """Where the calendar period begins in which a moment lies: until then periods are whole."""
+    day = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+    starts = {
+        "hour": moment.replace(minute=0, second=0, microsecond=0),
+        "day": day,
+        "week": day - timedelta(days=day.weekday()),
+        "month": day.replace(day=1),
+        "quarter": day.replace(month=(day.month - 1) // 3 * 3 + 1, day=1),
+        "year": day.replace(month=1, day=1),
+    }
+    return starts[every]
+
+
 def first_period(history: History, every: Calendar, end: datetime, days: int) -> datetime | None:
     """The start of the calendar period of the first decision before `end`; None without any.
 
