@@ -26,8 +26,9 @@ EMPTY = (
     *("applicant_hash", "previous_hash", "hash"),
 )
 DECISIONS = (
-    "SELECT id, id[1] AS writer, row_number() OVER () AS sequence, {decided_at} AS decided_at, 'bench' AS caller,"
-    " model_digest, pd, 600::INTEGER AS score, decision, 'A' AS band, '[]' AS reasons, '[]' AS fields_not_scored,"
+    "SELECT id, strftime(decided_at, '%Y') AS writer, row_number() OVER () AS sequence, {decided_at} AS decided_at,"
+    " 'bench' AS caller, model_digest, pd, 600::INTEGER AS score, decision,"
+    " 'A' AS band, '[]' AS reasons, '[]' AS fields_not_scored,"
     " 1::BIGINT AS latency_us, " + ", ".join(f"'' AS {name}" for name in EMPTY)
 )
 OUTCOMES = "SELECT decision_id, outcome, {day} AS happened_on, {recorded_at} AS recorded_at"

@@ -69,7 +69,7 @@ def make_bundle(reference: Simulation, path: Path) -> Bundle:
 
 def write_window(drawn: Simulation, digest: str, rows: int, path: Path) -> None:
     """`rows` decisions of January 2024 as one Parquet file with the journal's columns."""
-    decided = _decided("d", "2024-01-01", digest, rows, ", ".join(drawn.applicants))
+    decided = _decided("2024-01-01", digest, rows, ", ".join(drawn.applicants))
     with _repeatable(drawn) as connection:
         connection.execute(f"COPY ({decided}) TO '{path}' (FORMAT parquet)")
 
@@ -79,7 +79,7 @@ def write_vintage(drawn: Simulation, digest: str, rows: int, decisions: Path, ou
 
     A default became known after 200 days, a repayment after a year: when the performance window was over.
     """
-    decided = _decided("v", "2023-01-01", digest, rows, "bad")
+    decided = _decided("2023-01-01", digest, rows, "bad")
     known = (
         "SELECT id AS decision_id, CASE WHEN bad THEN 'defaulted' ELSE 'paid' END AS outcome,"
         " decided_at + INTERVAL 1 DAY * CASE WHEN bad THEN 200 ELSE 365 END AS recorded_at"
@@ -100,11 +100,12 @@ def _repeatable(drawn: Simulation) -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
 
 
-def _decided(prefix: str, start: str, digest: str, rows: int, more: str) -> str:
-    """SQL of `rows` decisions spread evenly over 31 days."""
+def _decided(start: str, digest: str, rows: int, more: str) -> str:
+    """SQL of `rows` decisions spread evenly over 31 days; ids as the scoring API makes them, by time."""
+    decided_at = f"TIMESTAMP '{start}' + INTERVAL 1 SECOND * (i * 2678400 // {rows})"
     return (
-        f"SELECT '{prefix}' || i AS id, TIMESTAMP '{start}' + INTERVAL 1 SECOND * (i * 2678400 // {rows})"
-        f" AS decided_at, '{digest}' AS model_digest, pd, decision, {more}"
+        f"SELECT printf('%012x', epoch_ms({decided_at})) || md5(i::VARCHAR)[:20] || '-0' AS id,"
+        f" {decided_at} AS decided_at, '{digest}' AS model_digest, pd, decision, {more}"
         f" FROM range({rows}) AS numbers(i) JOIN drawn ON place = (i * 7919) % {DRAWN}"
     )
 
