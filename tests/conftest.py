@@ -49,7 +49,7 @@ def _only_this_machine():
 def chromium():
     path = shutil.which("chromium") or shutil.which("google-chrome")
     if path is None:
-        (pytest.fail if "CI" in os.environ else pytest.skip)("no Chromium on PATH; Debian's package is called chromium")
+        (pytest.fail if "CI" in os.environ else pytest.skip)("no Chromium on PATH: `make tools`")
     from playwright.sync_api import sync_playwright  # not there where the infrastructure is tested
 
     with sync_playwright() as playwright:

@@ -17,6 +17,18 @@ esac
 """
 
 
+APT = """\
+#!/bin/sh
+# Debian's, as far as it is asked here: only after an update it knows its packages, but for wrk.
+case "$*" in
+"update "*) touch "$SOURCE/known" ;;
+"install -y -qq "*wrk*) echo "E: Unable to locate package wrk" >&2 && exit 100 ;;
+"install -y -qq "*)
+  test -f "$SOURCE/known" && shift 3 && for name; do touch "$BIN/$name" && chmod +x "$BIN/$name"; done ;;
+esac
+"""
+
+
 @pytest.fixture
 def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A machine with Go and what no module brings, and nothing else."""
@@ -24,7 +36,8 @@ def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for tool in tools.TOOLS.values():
         (source / tool.folder).mkdir(parents=True, exist_ok=True)
     path.mkdir()
-    for name in ("go", *(tool.name for tool in tools.TOOLS.values() if not tool.module)):
+    named = [(tool.commands or (tool.name,))[0] for tool in tools.TOOLS.values() if not tool.module]
+    for name in ("go", *named):
         (path / name).write_text(GO if name == "go" else "")
         (path / name).chmod(0o755)
     for name in ("sh", "touch", "chmod"):
@@ -79,6 +92,47 @@ def test_what_go_cannot_build_is_named_with_what_go_said(monkeypatch: pytest.Mon
     assert missing.startswith("promtool is missing: ")
     assert why.startswith("promtool was not built: `go build ")
     assert "/nowhere" in why
+
+
+@pytest.fixture
+def debian(bare: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The same with Debian's packages in reach, but no browser."""
+    (bare / "apt-get").write_text(APT)
+    (bare / "apt-get").chmod(0o755)
+    (bare / "chromium").unlink()
+    monkeypatch.setenv("BIN", str(bare))
+    return bare
+
+
+@pytest.mark.parametrize(("user", "installed"), [(0, True), (1000, False)])
+def test_a_package_is_installed_for_root_and_named_to_others(
+    debian: Path, monkeypatch: pytest.MonkeyPatch, user: int, installed: bool
+) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: user)
+    if installed:
+        assert "chromium" in "".join(tools.install())
+    else:
+        with pytest.raises(ToolsMissingError, match="chromium is missing: `sudo apt-get install chromium`, or see "):
+            tools.install()
+    assert (debian / "chromium").exists() == installed
+
+
+def test_another_browser_of_the_kind_will_do(debian: Path) -> None:
+    (debian / "google-chrome").touch(0o755)
+    (line,) = tools.install(["chromium"])
+    assert line.endswith("google-chrome")
+
+
+def test_a_package_that_cannot_be_had_is_named_with_what_apt_said(
+    debian: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    (debian / "wrk").unlink()
+    with pytest.raises(ToolsMissingError) as refused:
+        tools.install(["wrk"])
+    missing, why = str(refused.value).splitlines()
+    assert missing.startswith("wrk is missing: ")
+    assert why.endswith("E: Unable to locate package wrk")
 
 
 def test_every_module_is_pinned() -> None:

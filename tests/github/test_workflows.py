@@ -103,7 +103,7 @@ def test_a_job_asks_for_tools_that_there_are_and_its_commands_need() -> None:
     assert {name for names in asked.values() for name in names} <= set(tools.TOOLS)
     in_tests = re.findall(r'program\("([a-z-]+)"\)', "".join(path.read_text() for path in ROOT.glob("tests/**/*.py")))
     assert set(asked["check.charts"]) == set(in_tests) & {tool.name for tool in tools.TOOLS.values() if tool.module}
-    assert asked["check.test"] == ["helm"]
+    assert asked["check.test"] == ["helm", "chromium", "postgresql"]
     assert set(asked["e2e.e2e"]) == set(nodes.PROGRAMS)
     assert asked["check.check"] == ["actionlint"]
 

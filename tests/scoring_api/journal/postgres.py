@@ -32,9 +32,7 @@ class Cluster:
         found = shutil.which("initdb")
         programs = Path(found).resolve().parent if found else DEBIAN[-1] if DEBIAN else None
         if programs is None:
-            (pytest.fail if "CI" in os.environ else pytest.skip)(
-                "no PostgreSQL server; Debian's package is called postgresql"
-            )
+            (pytest.fail if "CI" in os.environ else pytest.skip)("no PostgreSQL server: `make tools`")
         folder = Path(tempfile.mkdtemp(prefix="journal-pg-"))
         if os.geteuid() == 0:  # PostgreSQL refuses root
             os.chown(folder, pwd.getpwnam("postgres").pw_uid, -1)

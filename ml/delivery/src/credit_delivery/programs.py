@@ -14,11 +14,13 @@ from credit_delivery.errors import CommandFailedError
 
 FOLDER = Path("var/tools")
 """Where `make tools` puts what is not on PATH."""
+SERVERS = Path("/usr/lib/postgresql")
+"""Where Debian puts a database server's programs, by its version, on nobody's PATH."""
 
 
 def find(name: str) -> str | None:
-    """Path of a program on PATH or under var/tools."""
-    return shutil.which(name) or shutil.which(name, path=str(FOLDER))
+    """Path of a program on PATH, under var/tools, or Debian's of a database server."""
+    return shutil.which(name) or shutil.which(name, path=os.pathsep.join(map(str, [FOLDER, *SERVERS.glob("*/bin")])))
 
 
 def run(
