@@ -15,14 +15,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Page, expect, sync_playwright
 from take import BIN, FLAGS, chromium, stop
 
 from credit_training.serving import free_port
 
 TARGET = Path(os.environ.get("CREDIT_HOME", "var")) / "video" / "scoring-api.webm"
 WIDTH, HEIGHT = 1280, 800
-READ_MS, LOOK_MS = 4000, 2500
+READ_MS, LOOK_MS = 5000, 2800
+SHORTEST_S, LONGEST_S = 60, 120
 
 RECORDER = """([width, height]) => {
   const canvas = Object.assign(document.createElement("canvas"), { width, height });
@@ -46,6 +47,15 @@ RECORDER = """([width, height]) => {
   recorder.start(1000);
 }"""
 
+# What is recorded has no length in its header: a player finds it where it looks for the end.
+LENGTH = """(film) => new Promise((done, failed) => {
+  const player = document.createElement("video");
+  player.ondurationchange = () => Number.isFinite(player.duration) && done(player.duration);
+  player.onloadedmetadata = () => { player.currentTime = Number.MAX_SAFE_INTEGER; };
+  player.onerror = () => failed(player.error.message);
+  player.src = `data:video/webm;base64,${film}`;
+})"""
+
 TERMINAL = """<style>body{margin:0;padding:2rem;background:#14181d;color:#d6e2ee;font:17px/1.5 monospace}
 pre{white-space:pre-wrap;overflow-wrap:anywhere}</style><pre></pre>"""
 
@@ -59,19 +69,22 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
         page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, base_url=f"http://127.0.0.1:{port}")
         command = ["scoring-api", "serve", "--bundle", str(bundle), "--tag", f"{dataset}-candidate"]
-        with TemporaryDirectory() as folder, filmed(browser, page):
+        recorder = browser.new_page()
+        with TemporaryDirectory() as folder, filmed(recorder, page):
             journal = f"journal.file={Path(folder) / 'journal.sqlite'}"
             with started(page, [*command, "auth=none", f"port={port}", journal]):
                 docs(page)
                 applicant(page)
+        seconds = recorder.evaluate(LENGTH, base64.b64encode(TARGET.read_bytes()).decode())
         browser.close()
-    print(f"{TARGET}: {TARGET.stat().st_size} bytes")
+    print(f"{TARGET}: {TARGET.stat().st_size} bytes, {seconds:.0f} seconds")
+    if not SHORTEST_S <= seconds <= LONGEST_S:
+        sys.exit(f"the film should take {SHORTEST_S} to {LONGEST_S} seconds; change what it waits for in {__file__}")
 
 
 @contextmanager
-def filmed(browser: Browser, page: Page) -> Iterator[None]:
+def filmed(recorder: Page, page: Page) -> Iterator[None]:
     """Everything that the page shows meanwhile, in TARGET."""
-    recorder = browser.new_page()
     recorder.evaluate(RECORDER, [WIDTH, HEIGHT])
     session = page.context.new_cdp_session(page)
 
