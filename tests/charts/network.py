@@ -11,7 +11,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A pod, or an address outside the cluster (then without namespace)."""
+    """A pod, with or without a known address, or an address outside the cluster (then without namespace)."""
 
     name: str
     namespace: str = ""
@@ -63,8 +63,7 @@ def _matches(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
 
 def _peer(entry: Mapping[str, Any], peer: Endpoint, policy: Mapping[str, Any]) -> bool:
     if "ipBlock" in entry:
-        network = ipaddress.ip_network(entry["ipBlock"]["cidr"])
-        return bool(peer.address) and ipaddress.ip_address(peer.address) in network
+        return bool(peer.address) and _in_block(entry["ipBlock"], peer.address)
     if not peer.namespace:
         return False
     if "namespaceSelector" in entry:
@@ -72,6 +71,12 @@ def _peer(entry: Mapping[str, Any], peer: Endpoint, policy: Mapping[str, Any]) -
     else:
         namespace = peer.namespace == policy["metadata"]["namespace"]
     return namespace and _matches(entry.get("podSelector", {}), peer.labels)
+
+
+def _in_block(block: Mapping[str, Any], address: str) -> bool:
+    wanted = ipaddress.ip_address(address)
+    excepted = any(wanted in ipaddress.ip_network(cidr) for cidr in block.get("except", []))
+    return wanted in ipaddress.ip_network(block["cidr"]) and not excepted
 
 
 def _port(ports: list[Mapping[str, Any]] | None, destination: Endpoint, port: int) -> bool:
