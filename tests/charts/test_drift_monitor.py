@@ -2,7 +2,7 @@
 
 import pytest
 
-from .rendering import Object, helm, pod_template
+from .rendering import Object, helm, pod_template, render, targets
 
 STAGING = "environments/staging"
 FILES = ("model.yaml", "drift-monitor.image.yaml", "credit-training.image.yaml", "drift-monitor.yaml")
@@ -46,3 +46,30 @@ def test_its_service_account_may_read_its_suspended_job_and_make_jobs_and_no_mor
     assert rights["RoleBinding"]["subjects"] == [
         {"kind": "ServiceAccount", "name": "drift-monitor", "namespace": "staging"}
     ]
+
+
+def test_decisions_are_archived_by_an_account_of_its_own_that_gets_no_token() -> None:
+    (job,) = [item for item in chart() if item["metadata"]["name"] == "drift-monitor-archive" and "spec" in item]
+    pod = pod_template(job)["spec"]
+    assert (job["kind"], pod["serviceAccountName"]) == ("CronJob", "drift-monitor-archive")
+    assert pod["automountServiceAccountToken"] is False
+    (container,) = pod["containers"]
+    assert container["args"] == ["archive", "s3://credit-staging-archive-111111111111/decisions"]
+    (variable,) = container["env"]
+    assert variable["valueFrom"]["secretKeyRef"]["name"] == "drift-monitor-journal"
+    accounts = {item["metadata"]["name"] for item in chart() if item["kind"] == "ServiceAccount"}
+    assert accounts == {"drift-monitor", "drift-monitor-archive"}
+
+
+@pytest.mark.parametrize("off", ["cluster.objectStorage=false", "archive.bucket="])
+def test_without_a_bucket_nothing_is_archived(off: str) -> None:
+    assert [item for item in chart(off) if item["metadata"]["name"].endswith("archive")] == []
+
+
+@pytest.mark.parametrize("application", ["drift-monitor", "tracking"])
+def test_who_has_a_role_in_the_cloud_may_ask_for_its_credentials(application: str) -> None:
+    asks = {"to": [{"ipBlock": {"cidr": "169.254.170.23/32"}}], "ports": [{"protocol": "TCP", "port": 80}]}
+    for target in targets():
+        if target.application == application:
+            (policy,) = [item for item in render(target) if item["kind"] == "NetworkPolicy"]
+            assert (asks in policy["spec"]["egress"]) == (not target.kind)

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import create_engine, delete, select, update
 
 from credit_contract.decision import ChainHead, DecisionRecord, GivenReason, Provenance, StoredDecision, row_hash
+from drift_monitor.archive import Archive
 from drift_monitor.cli import main
 from scoring_api.journal import Entry
 from scoring_api.journal.database import DatabaseJournal
@@ -107,17 +108,24 @@ def test_decisions_are_archived_once_and_without_applicants(url, run, tmp_path, 
     assert b"nurse" not in text
 
 
-def test_a_chain_goes_on_where_its_archive_ended(journal, run):
-    short, long = chains(journal)
-    tail = decisions.c.writer == long.writer, decisions.c.sequence > 2
-    with journal.begin() as connection:
-        rows = connection.execute(select(decisions).where(*tail)).all()
-        connection.execute(delete(decisions).where(*tail))
-    assert run("archive")[0] == 1
-    with journal.begin() as connection:
-        connection.execute(decisions.insert(), [row._asdict() for row in rows])
-    assert run("archive") == (0, ["0 decisions of 0 writers archived, 0 breaks"])
-    assert short.sequence == 3
+def test_a_chain_goes_on_where_its_archive_ended(url, run, tmp_path, monkeypatch):
+    monkeypatch.setenv("JOURNAL_URL", url)
+
+    async def lifetime():
+        journal = DatabaseJournal(url, None, 0)
+        await journal.open()
+        try:
+            await journal.record([entry(0.1), entry(0.2)], None)
+            assert await asyncio.to_thread(main, ["archive", str(tmp_path / "archive")]) == 0
+            await journal.record([entry(0.3)], None)
+        finally:
+            await journal.close()
+
+    asyncio.run(lifetime())
+    assert run("archive") == (0, ["1 decisions of 1 writers archived, 0 breaks"])
+    pieces = Archive(str(tmp_path / "archive")).pieces()
+    assert [(piece.first, piece.head.sequence) for piece in pieces] == [(1, 2), (3, 3)]
+    assert run("verify") == (0, ["3 decisions of 1 writers compared, 0 of them not archived yet, 0 breaks"])
 
 
 def test_who_writes_a_chain_anew_with_fitting_hashes_is_caught(journal, run, tmp_path):
