@@ -14,7 +14,7 @@ from scoring_api import model
 from scoring_api.model import ServedModel
 from scoring_api.reasons import MOST, Explainer
 
-from .toy import GOOD, POLICY, SCHEMA
+from .toy import BAD, GOOD, POLICY, SCHEMA
 
 PERSON = st.fixed_dictionaries(
     {
@@ -70,6 +70,19 @@ def test_reasons_are_the_same_alone_and_among_others(
 ) -> None:
     person = people[at % len(people)]
     assert explainer.reasons(encode(SCHEMA, people))[at % len(people)] == explainer.reasons(encode(SCHEMA, [person]))[0]
+
+
+def test_reasons_are_the_same_in_a_crowd_of_any_size(served: ServedModel, explainer: Explainer) -> None:
+    people = [{**one, "income": float(n)} for n, one in enumerate([*served.bundle.golden.applicants] * 4)]
+    alone = [explainer.reasons(encode(SCHEMA, [person]))[0] for person in people]
+    assert explainer.reasons(encode(SCHEMA, people)) == alone
+
+
+def test_reasons_are_those_that_were_told_before(explainer: Explainer) -> None:
+    (reasons,) = explainer.reasons(encode(SCHEMA, [BAD]))
+    told = {"late_payments": 0.450432, "income": 0.208327, "utilisation": 0.14619, "housing": 0.111003}
+    assert {reason.field: reason.contribution for reason in reasons} == pytest.approx(told, abs=2e-6)
+    assert [reason.field for reason in reasons] == list(told)
 
 
 def test_the_reference_applicant_has_no_reasons(served: ServedModel, explainer: Explainer) -> None:
