@@ -5,6 +5,7 @@ import yaml
 
 from .network import Endpoint, reaches
 from .rendering import CHARTS, Object, Target, helm, pod_template, program, render, run, targets
+from .test_rendering import kubeconform
 
 VALUES = yaml.safe_load((CHARTS / "scoring-api/values.yaml").read_text())
 
@@ -81,6 +82,20 @@ def test_an_update_never_takes_a_pod_away_first() -> None:
     strategy = deployment()["spec"]["strategy"]
     assert strategy == {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
     assert "replicas" not in deployment()["spec"]
+
+
+def test_requests_per_second_may_scale_the_pods_too_by_what_the_rules_record() -> None:
+    (autoscaler,) = rendered("HorizontalPodAutoscaler", "autoscaling.requestsPerSecond=150")
+    assert kubeconform([autoscaler]) == ""
+    cpu, requests = autoscaler["spec"]["metrics"]
+    assert cpu["resource"]["name"] == "cpu"
+    assert requests["pods"]["target"] == {"type": "AverageValue", "averageValue": "150"}
+    (group,) = yaml.safe_load((CHARTS / "monitoring/rules/autoscaling.yaml").read_text())["groups"]
+    (rule,) = group["rules"]
+    assert rule["record"] == requests["pods"]["metric"]["name"]
+    assert rule["expr"].startswith("sum by (namespace, pod)")
+    (autoscaler,) = rendered("HorizontalPodAutoscaler")
+    assert [metric["type"] for metric in autoscaler["spec"]["metrics"]] == ["Resource"]
 
 
 def test_a_changed_setting_restarts_the_pods() -> None:
