@@ -15,7 +15,8 @@ import simdjson
 
 from credit_contract.applicant import Encoded
 from credit_contract.schema import FeatureSchema, Field
-from scoring_api.typed import EXACT, KEPT_ORDERS, LONGEST_START
+from scoring_api.orders import Orders, start_of
+from scoring_api.typed import EXACT
 
 LONGEST = 262_144
 """Bytes of a body: the parser keeps memory for the longest that it has seen."""
@@ -61,20 +62,17 @@ class NumericDecoder:
         self._schema = schema
         self._at_most = at_most
         self._parser = simdjson.Parser()
-        self._orders: dict[bytes, Order | None] = {}
+        self._orders = Orders(self._order)
 
     def read(self, body: bytes) -> tuple[Order, Floats] | None:
-        """Rows [n, columns] and their order, or None where another decoder must judge.
-
-        The last few orders of columns are found by how a body begins.
-        """
-        start = body[: body.find(b"]") + 1]
-        if len(body) > LONGEST or len(start) > LONGEST_START:
-            return None
-        order = self._orders[start] if start in self._orders else self._learnt(start, body)
-        if order is None or (order.categories and any(body.find(sign, len(start)) >= 0 for sign in NOT_WHOLE)):
+        """Rows [n, columns] and their order, or None where another decoder must judge."""
+        start = start_of(body)
+        if len(body) > LONGEST or not start:
             return None
         try:
+            order = self._orders.of(start, body)
+            if order is None or (order.categories and any(body.find(sign, len(start)) >= 0 for sign in NOT_WHOLE)):
+                return None
             rows = self._rows(body, len(order.low))
         except UNLIKE:
             return None
@@ -90,16 +88,9 @@ class NumericDecoder:
             return None
         return np.frombuffer(rows.as_buffer(of_type="d")).reshape(count, width)
 
-    def _learnt(self, start: bytes, body: bytes) -> Order | None:
-        try:
-            document: Any = self._parser.parse(body)
-            order = _order([self._schema.by_name[name] for name in document["columns"].as_list()], self._schema)
-        except UNLIKE:
-            return None
-        if len(self._orders) >= KEPT_ORDERS:
-            del self._orders[next(iter(self._orders))]
-        self._orders[start] = order
-        return order
+    def _order(self, body: bytes) -> Order | None:
+        document: Any = self._parser.parse(body)
+        return _order([self._schema.by_name[name] for name in document["columns"].as_list()], self._schema)
 
 
 def _order(fields: list[Field], schema: FeatureSchema) -> Order | None:

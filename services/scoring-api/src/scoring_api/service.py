@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from time import perf_counter
+from typing import TypeVar
 
 from credit_contract.digest import sha256_bytes
 from credit_contract.errors import BundleError
@@ -34,6 +35,7 @@ Read = tuple[Serving, Batch]
 """Applicants, and the bundle in service by which they were read."""
 Told = tuple[bytes, bool]
 """An answer, and whether it was given before."""
+Done = TypeVar("Done")
 
 
 class ScoringService:
@@ -207,20 +209,14 @@ class ScoringService:
 
     async def _scored(self, serving: Serving, batch: Batch, ask: Ask) -> Answer:
         start = perf_counter()
-        if len(batch) <= INLINE:
-            scores = scoring.score(serving.model, batch.encoded)
-        else:
-            scores = await asyncio.to_thread(lambda: scoring.score(serving.model, batch.encoded))
+        scores = await _beside(len(batch) > INLINE, lambda: scoring.score(serving.model, batch.encoded))
         scored = perf_counter()
         self.took([ask], "model", start, scored)
         told = scores.told_why(everybody=ask.explain)
         reasons: list[Sequence[Reason]] = [()] * len(scores)
         if told:
-            applicants = batch.part(told).encoded
-            if len(told) <= INLINE_REASONS:
-                found = serving.explainer.reasons(applicants)
-            else:
-                found = await asyncio.to_thread(serving.explainer.reasons, applicants)
+            part = batch.part(told)
+            found = await _beside(len(told) > INLINE_REASONS, lambda: serving.explainer.reasons(part.encoded))
             for row, why in zip(told, found, strict=True):
                 reasons[row] = why
             self.took([ask], "reasons", scored, perf_counter())
@@ -236,4 +232,9 @@ class ScoringService:
 
 async def in_words(answer: Answer, tell: Callable[[Answer], bytes]) -> bytes:
     """An answer as `tell` writes it; of many applicants, beside the event loop."""
-    return tell(answer) if len(answer.batch) <= INLINE else await asyncio.to_thread(tell, answer)
+    return await _beside(len(answer.batch) > INLINE, lambda: tell(answer))
+
+
+async def _beside(long: bool, step: Callable[[], Done]) -> Done:
+    """What a step gives; a long one is taken in a thread."""
+    return await asyncio.to_thread(step) if long else step()

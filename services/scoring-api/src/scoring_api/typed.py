@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import struct
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import starmap
@@ -23,10 +22,9 @@ from msgspec.structs import astuple
 
 from credit_contract.applicant import Encoded
 from credit_contract.schema import MISSING_CODE, Category, FeatureSchema, Field
+from scoring_api.orders import Orders, start_of
 
 MONITORING = "monitoring_attributes"
-KEPT_ORDERS = 16
-LONGEST_START = 16_384
 EXACT = 2**53
 FINITE = 3e38
 
@@ -91,7 +89,7 @@ class TypedDecoder:
         self._scored = self._objects(_applicant(schema, whole=False))
         self._whole = self._objects(_applicant(schema, whole=True))
         self._matrix = msgspec.json.Decoder(_Matrix)
-        self._orders: OrderedDict[bytes, tuple[Layout, msgspec.json.Decoder[Any]]] = OrderedDict()
+        self._orders = Orders(lambda body: self._order(tuple(self._matrix.decode(body).columns)))
 
     def one(self, body: bytes) -> tuple[Layout, list[Row]]:
         """A single applicant."""
@@ -108,17 +106,8 @@ class TypedDecoder:
             return self._whole.layout, list(map(astuple, self._whole.many.decode(body)))
 
     def matrix(self, body: bytes) -> tuple[Layout, list[Row]]:
-        """`{"columns": [names], "rows": [[values]]}`; the last few orders of columns keep their decoders.
-
-        They are found by how a body begins, and what is found is checked: a document is read once.
-        """
-        start = body[: min(body.find(b"]") + 1, LONGEST_START)]
-        known = self._orders.get(start)
-        if known is None:
-            known = self._orders[start] = self._order(tuple(self._matrix.decode(body).columns))
-            if len(self._orders) > KEPT_ORDERS:
-                self._orders.popitem(last=False)
-        layout, decoder = known
+        """`{"columns": [names], "rows": [[values]]}`; which columns a found decoder is for is checked."""
+        layout, decoder = self._orders.of(start_of(body), body)
         matrix = decoder.decode(body)
         if tuple(matrix.columns) != layout.names:
             raise msgspec.ValidationError("columns")
