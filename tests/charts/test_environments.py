@@ -116,7 +116,7 @@ def test_kind_differs_from_the_cloud_only_as_listed(target: Any) -> None:
 
 
 def without_listed_differences(found: Object) -> Object:
-    """The object without what kind may have otherwise: image pins, node ports and who comes by them, volumes, ways out."""
+    """The object without what kind may have otherwise: image pins, node ports and their callers, volumes, ways out."""
     found = copy.deepcopy(found)
     spec = found.get("spec", {})
     if found["kind"] in {"Deployment", "StatefulSet", "Job", "CronJob"}:
