@@ -13,15 +13,32 @@ from credit_contract.decision import GOLDEN_CHECK
 from credit_delivery.cluster.kubectl import Object, apply, items
 
 ROLES = {GOLDEN_CHECK: "score", "client": "score+outcomes+admin"}
+MONITORING = "monitoring"
+GRAFANA = "grafana-admin"
 
 
 def provide(namespace: str) -> None:
     """The secrets of one environment."""
-    there = {found["metadata"]["name"] for found in items("secrets", namespace)}
+    there = _there(namespace)
     if "postgres" not in there:
         apply(_databases(namespace))
     if "scoring-api-keys" not in there:
         apply([_keys(namespace)])
+
+
+def provide_monitoring() -> None:
+    """The secret of Grafana, in the namespace of whatever watches the environments."""
+    if GRAFANA not in _there(MONITORING):
+        apply([grafana()])
+
+
+def grafana() -> Object:
+    """Grafana's administrator, under the keys that argocd/platform names."""
+    return _secret(GRAFANA, MONITORING, {"admin-user": "admin", "admin-password": random.token_urlsafe(24)})
+
+
+def _there(namespace: str) -> set[str]:
+    return {found["metadata"]["name"] for found in items("secrets", namespace)}
 
 
 def _databases(namespace: str) -> list[Object]:

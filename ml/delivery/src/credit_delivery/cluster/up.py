@@ -59,6 +59,7 @@ def up(*, training: bool = False) -> None:
             _namespaces()
             for environment in ENVIRONMENTS:
                 secrets.provide(environment)
+            secrets.provide_monitoring()
         with step("git server with a snapshot of the working tree"):
             git_server.start()
             repository.push("main")
@@ -102,7 +103,7 @@ def down() -> None:
 
 
 def _namespaces() -> None:
-    labels: dict[str, dict[str, str]] = {argocd.NAMESPACE: {}, "monitoring": {}}
+    labels: dict[str, dict[str, str]] = {argocd.NAMESPACE: {}, secrets.MONITORING: {}}
     labels |= dict.fromkeys(ENVIRONMENTS, RESTRICTED)
     apply(
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": found}}
@@ -143,9 +144,11 @@ def _addresses() -> str:
     return f"""
 scoring-api   staging     http://127.0.0.1:8081/docs
               production  http://127.0.0.1:8082/docs
-              API key     {read("staging", "scoring-api-keys", "CLIENT_KEY")}
+API key       staging     {read("staging", "scoring-api-keys", "CLIENT_KEY")}
+              production  {read("production", "scoring-api-keys", "CLIENT_KEY")}
 Argo CD       http://127.0.0.1:8083   user admin
               password    {read("argocd", "argocd-initial-admin-secret", "password")}
 Prometheus    http://127.0.0.1:9090
 Grafana       http://127.0.0.1:3000   user admin
+              password    {read(secrets.MONITORING, secrets.GRAFANA, "admin-password")}
 next          make status · make push · make down"""
