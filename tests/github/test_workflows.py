@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 
 from credit_delivery import confirmation, programs, tools
 from credit_delivery.cluster import images, nodes
@@ -70,14 +71,30 @@ def test_a_bump_builds_no_images() -> None:
             assert not matches(image_file(environment, application), paths)
 
 
-@pytest.mark.parametrize("dockerfile", sorted(DOCKERFILES.values()))
-def test_a_change_to_what_an_image_is_made_of_builds_it(dockerfile: str) -> None:
+def parts_of(dockerfile: str) -> list[str]:
+    """Paths that an image is made of; a file in each folder."""
     text = (ROOT / dockerfile).read_text()
     sources = re.findall(r"source=([\w./-]+)", text) + re.findall(r"^COPY (?!--)([\w./-]+)", text, re.MULTILINE)
     assert sources
-    for source in sources:
-        path = f"{source}/anything" if (ROOT / source).is_dir() else source
+    return [f"{source}/anything" if (ROOT / source).is_dir() else source for source in sources]
+
+
+@pytest.mark.parametrize("dockerfile", sorted(DOCKERFILES.values()))
+def test_a_change_to_what_an_image_is_made_of_builds_it(dockerfile: str) -> None:
+    for path in parts_of(dockerfile):
         assert matches(path, WORKFLOWS["images"]["on"]["push"]["paths"]), path
+
+
+@pytest.mark.parametrize("service", ["drift-monitor", "scoring-api"])
+def test_a_services_image_is_tested_when_it_changes_and_before_it_is_pushed(service: str) -> None:
+    (step,) = [step for step in WORKFLOWS["check"]["jobs"]["changes"]["steps"] if step.get("id") == "filter"]
+    among, _ = yaml.safe_load(step["with"]["filters"])["images"]
+    for path in (SERVICES[service], *parts_of(SERVICES[service])):
+        assert matches(path, among.strip("{}").split(",")), path
+    assert WORKFLOWS["check"]["jobs"]["images"]["steps"][-1]["run"] == "make test-images"
+    pushing = WORKFLOWS["images"]["jobs"]
+    assert pushing["test"]["steps"][-1]["run"] == "make test-images"
+    assert pushing[service]["needs"] == "test"
 
 
 def test_every_service_has_its_image_built() -> None:
