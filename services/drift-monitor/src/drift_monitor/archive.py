@@ -98,6 +98,7 @@ class Archive:
             aside.write(content)
             aside.flush()
             os.fsync(aside.fileno())
+            Path(aside.name).chmod(0o644)
             os.link(aside.name, path)
 
     def _read(self, name: str) -> list[StoredDecision]:
