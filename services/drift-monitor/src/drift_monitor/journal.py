@@ -27,9 +27,6 @@ from drift_monitor.errors import JournalError
 from drift_monitor.history import BEGINNING, DEFAULTED, History, database, literal, quoted
 from drift_monitor.settings import journal_address
 
-CHOSEN = """
-    (d.decided_at >= {since} OR d.decided_at >= {first} AND d.decided_at < {last}) AND d.caller <> {golden_check}
-"""
 # SQLite's driver tells a column's kind by its first rows, which may all lack values: then by an empty text.
 DECISIONS = """
     SELECT d.id, d.decided_at, d.model_digest, d.pd, d.decision,
@@ -45,12 +42,12 @@ VINTAGES = """
     WHERE d.decided_at >= {first} AND d.decided_at < {last} AND d.decided_at < {since}
     AND d.caller <> {golden_check}
 """
-# Late outcomes of decisions that are not copied stay behind too: here they would look like nobody's.
+# Of vintages only: no figure rests on others, and of decisions that nobody knows a journal refuses outcomes.
 OUTCOMES = """
     SELECT o.decision_id, o.outcome, o.recorded_at
-    FROM outcomes o
-    LEFT JOIN decisions d ON d.id = o.decision_id
-    WHERE d.id IS NULL OR {chosen}
+    FROM decisions d
+    JOIN outcomes o ON o.decision_id = d.id
+    WHERE d.decided_at >= {oldest} AND d.decided_at < {last} AND d.caller <> {golden_check}
 """
 MOMENT = "make_timestamp(epoch_us(TRY_CAST({} AS TIMESTAMPTZ)))"  # PostgreSQL gives times, SQLite text
 INTO_VINTAGES = (
@@ -69,9 +66,9 @@ def open_journal(
         SettingsError: no address, or not of a journal.
         JournalError: the database is away, or its tables are not the journal's.
     """
-    moments = {"since": since or BEGINNING, "first": vintages[0], "last": vintages[1]}
+    begin, (first, last) = since or BEGINNING, vintages
+    moments = {"since": begin, "first": first, "last": last, "oldest": min(begin, first)}
     given = {name: _written(moment) for name, moment in moments.items()} | {"golden_check": literal(GOLDEN_CHECK)}
-    given["chosen"] = CHOSEN.format(**given)
     try:
         with tempfile.TemporaryDirectory(prefix="drift-monitor-") as folder, database(f"{folder}/history") as copy:
             with _reading(address) as source:
