@@ -24,7 +24,7 @@ case "$1 $2 $3" in
 "image inspect "*) echo '["PATH=/bin", "PYTHON_VERSION=3.11.14"]' ;;
 "create "*) echo container ;;
 "cp "*) cp -r "$STORE/image${2#*:}" "$last" ;;
-"registry:"*) test -z "$HOLED" ;;
+"registry:"*) exit "${HOLED:-0}" ;;
 "download signature "*) test -e "$STORE/signed" ;;
 "sign "*) touch "$STORE/signed" ;;
 "attest "*)

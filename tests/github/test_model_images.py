@@ -44,10 +44,22 @@ def test_a_model_is_scanned_before_anything_is_said_of_it(checkout: Path, store:
 def test_a_model_with_a_hole_that_can_be_fixed_is_neither_attested_nor_signed(
     checkout: Path, store: Path, bundle: Bundle, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("HOLED", "yes")
+    monkeypatch.setenv("HOLED", "2")
     release(checkout, bundle)
     refused("publish-models", REGISTRY)
-    assert f"grype registry:{THERE}@{DIGEST}" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert f"grype registry:{THERE}@{DIGEST}" in told
+    assert "not scanned" not in told
+    assert called(store, "cosign attest") + called(store, "cosign sign") == []
+
+
+def test_a_scanner_without_a_list_of_holes_has_not_scanned_and_nothing_is_signed(
+    checkout: Path, store: Path, bundle: Bundle, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HOLED", "1")
+    release(checkout, bundle)
+    refused("publish-models", REGISTRY)
+    assert "not scanned: `grype registry:" in capsys.readouterr().err
     assert called(store, "cosign attest") + called(store, "cosign sign") == []
 
 
@@ -57,7 +69,9 @@ def test_without_a_scanner_no_model_is_signed(
     monkeypatch.setenv("GRYPE", "/nowhere/grype")
     release(checkout, bundle)
     refused("publish-models", REGISTRY)
-    assert "/nowhere/grype is not on PATH" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "not scanned" in told
+    assert "/nowhere/grype is not on PATH" in told
     assert called(store, "cosign attest") + called(store, "cosign sign") == []
 
 

@@ -20,13 +20,17 @@ IMAGE = "credit-model"
 SCANNER = "GRYPE"
 """The setting that says where grype is, when it is not on PATH."""
 
+HOLED = 2
+"""How grype ends when it found what it was to fail on; anything else, such as no list of holes, is no scan."""
+
 
 def publish(root: Path, registry: str) -> list[str]:
     """A line for each release; what is in `registry` already is left as it is.
 
     Raises:
-        ReleaseError: a release was never pushed, or the registry has another image under its tag than its record says.
-        CommandFailedError: docker or cosign could not, or the scanner found a severe hole that can be fixed.
+        ReleaseError: a release was never pushed, the registry has another image under its tag than its
+            record says, it has a severe hole that can be fixed, or was not scanned.
+        CommandFailedError: docker or cosign could not.
     """
     repository = Repository(root)
     tags = [Path(path).stem for path in repository.names(record.FOLDER) if path.endswith(".json")]
@@ -56,8 +60,15 @@ def _publish(repository: Repository, release: ReleaseRecord, target: str) -> str
 
 
 def _scan(image: str) -> None:
-    """Ask for holes in what is in the registry, as grype knows them today."""
-    run([os.environ.get(SCANNER, "grype"), f"registry:{image}", "--only-fixed", "--fail-on", "high"])
+    """Ask for holes in what is in the registry, as grype knows them today.
+
+    Raises:
+        ReleaseError: there is a severe one that can be fixed, or nobody could tell.
+    """
+    try:
+        run([os.environ.get(SCANNER, "grype"), f"registry:{image}", "--only-fixed", "--fail-on", "high"])
+    except CommandFailedError as error:
+        raise ReleaseError(f"{'' if error.code == HOLED else 'not scanned: '}{error}") from None
 
 
 def _attest(repository: Repository, release: ReleaseRecord, image: str) -> None:
