@@ -69,9 +69,12 @@ def test_network_policies_name_the_subnets_that_are_made(recordings: Mapping[str
 @pytest.mark.parametrize("stack", CLOUD_STACKS)
 def test_artefacts_go_to_the_bucket_that_is_made(recordings: Mapping[str, Recording], stack: str) -> None:
     made = recordings[stack].outputs["buckets"]
-    for key, wanted in {"artifacts": {"tracking": "models"}, "reports": {"drift-monitor": "reports"}}.items():
+    places = {"artifacts": ("tracking", "models"), "reports": ("drift-monitor", "reports")}
+    for key, (app, bucket) in (places | {"archive": ("drift-monitor", "archive")}).items():
         named = {app: said["bucket"].removeprefix("s3://").split("/")[0] for app, said in naming(stack, key).items()}
-        assert named == {app: made[bucket] for app, bucket in wanted.items()}
+        assert named == {app: made[bucket]}
+    archive = settings(stack, "drift-monitor")["archive"]["bucket"]
+    assert archive.partition("//")[2].partition("/")[2] == constants.ARCHIVE_PREFIX
 
 
 @pytest.mark.parametrize("stack", CLOUD_STACKS)
@@ -91,6 +94,13 @@ def test_a_controller_with_rights_is_installed_under_the_account_that_has_them(c
     account = (values.get("rbac") or values)["serviceAccount"]["name"]
     made = cloud.of("aws:eks/podIdentityAssociation:PodIdentityAssociation")
     assert (chart["namespace"], account) in {(one.inputs["namespace"], one.inputs["serviceAccount"]) for one in made}
+
+
+def test_the_job_that_archives_runs_as_the_account_that_may(cloud: Recording) -> None:
+    text = (CHARTS / "drift-monitor" / "templates" / "archive.yaml").read_text()
+    account = text.partition("serviceAccountName: ")[2].partition("\n")[0].replace("{{ .Chart.Name }}", "drift-monitor")
+    made = cloud.one("aws:eks/podIdentityAssociation:PodIdentityAssociation", constants.ARCHIVE_WORKLOAD)
+    assert (made.inputs["namespace"], made.inputs["serviceAccount"]) == (cloud.stack, account)
 
 
 def test_every_secret_that_a_chart_names_is_filled_or_known_to_be_made_by_hand() -> None:

@@ -11,7 +11,7 @@ import pytest
 from stacks import statements
 
 from credit_infra import ec2_rights
-from credit_infra.constants import APPS
+from credit_infra.constants import APPS, ARCHIVE_PREFIX, ARCHIVE_WORKLOAD
 from credit_infra.recording import Recorded, Recording
 
 POLICY = "aws:iam/rolePolicy:RolePolicy"
@@ -50,17 +50,27 @@ def test_applications_have_the_identity_of_their_service_account(cloud: Recordin
     associations = {
         entry.name: entry.inputs for entry in cloud.of("aws:eks/podIdentityAssociation:PodIdentityAssociation")
     }
-    for app in APPS:
+    assert "scoring-api" not in associations, "it asks AWS for nothing"
+    for app in set(APPS) - {"scoring-api"}:
         assert associations[app]["namespace"] == cloud.stack
         assert associations[app]["serviceAccount"] == app
         assert trust(cloud.one(ROLE, app))["Principal"] == {"Service": "pods.eks.amazonaws.com"}
 
 
-def test_the_service_adds_decisions_and_cannot_read_or_change_them(cloud: Recording) -> None:
-    held = rights(cloud, "scoring-api")
-    assert held["AppendDecisions"]["Action"] == ["s3:PutObject"]
-    assert held["AppendDecisions"]["Resource"] == ["arn:aws:mock:Bucket/archive/*"]
-    assert {action.split(":")[0] for one in held.values() for action in one["Action"]} == {"s3", "kms"}
+def test_one_job_adds_decisions_to_the_archive_under_free_names_and_nobody_else_does(cloud: Recording) -> None:
+    held = rights(cloud, ARCHIVE_WORKLOAD)
+    assert held["AddDecisions"]["Action"] == ["s3:PutObject"]
+    assert held["AddDecisions"]["Resource"] == [f"arn:aws:mock:Bucket/archive/{ARCHIVE_PREFIX}/*"]
+    # An S3 that is asked to write where nothing is yet refuses to write over what is there.
+    assert held["AddDecisions"]["Condition"] == {"Null": {"s3:if-none-match": "false"}}
+    assert {action for one in held.values() for action in one["Action"]} == {
+        "s3:PutObject",
+        "s3:ListBucket",
+        "kms:Decrypt",
+        "kms:GenerateDataKey",
+    }
+    others = [json.dumps(statements(entry)) for entry in cloud.of(POLICY) if entry.name != ARCHIVE_WORKLOAD]
+    assert [text for text in others if "Bucket/archive" in text] == []
 
 
 def test_the_monitor_may_take_away_reports_that_expired_and_its_lease(cloud: Recording) -> None:
@@ -152,8 +162,69 @@ def test_ci_has_the_services_that_the_program_makes_something_of_and_no_other(
     made = {"logs" if "/logGroup:" in kind else kind.split(":")[1].split("/")[0] for kind in types}
     for stack in CI_ROLES:
         held = rights(recordings[stack], "infra-up")
-        whole = {action.removesuffix(":*") for action in held["Services"]["Action"]}
+        given = {action for sid in ("ByName", "ByTag") for action in held[sid]["Action"]}
+        whole = {action.removesuffix(":*") for action in given if action.endswith(":*")}
         assert whole == {SERVICE_OF.get(service, service) for service in made} - {"ec2", "iam"}
+
+
+NAMES = {
+    "aws:budgets/budget:Budget": "arn:aws:budgets::{account}:budget/{name}",
+    "aws:cloudwatch/logGroup:LogGroup": "arn:aws:logs:{region}:{account}:log-group:{name}:*",
+    "aws:cloudwatch/metricAlarm:MetricAlarm": "arn:aws:cloudwatch:{region}:{account}:alarm:{name}",
+    "aws:ecr/repository:Repository": "arn:aws:ecr:{region}:{account}:repository/{name}",
+    "aws:eks/cluster:Cluster": "arn:aws:eks:{region}:{account}:cluster/{name}",
+    "aws:eks/nodeGroup:NodeGroup": "arn:aws:eks:{region}:{account}:nodegroup/{clusterName}/spot-0123456/id",
+    "aws:eks/addon:Addon": "arn:aws:eks:{region}:{account}:addon/{clusterName}/{addonName}/id",
+    "aws:eks/podIdentityAssociation:PodIdentityAssociation": (
+        "arn:aws:eks:{region}:{account}:podidentityassociation/{clusterName}/a-id"
+    ),
+    "aws:kms/alias:Alias": "arn:aws:kms:{region}:{account}:{name}",
+    "aws:rds/instance:Instance": "arn:aws:rds:{region}:{account}:db:{identifier}",
+    "aws:s3/bucket:Bucket": "arn:aws:s3:::{bucket}",
+    "aws:secretsmanager/secret:Secret": "arn:aws:secretsmanager:{region}:{account}:secret:{name}-AbCdEf",
+    "aws:sns/topic:Topic": "arn:aws:sns:{region}:{account}:{name}",
+}
+"""How AWS calls what the program names."""
+
+
+def test_ci_reaches_by_name_what_the_program_makes_and_nothing_of_the_other_stack(cloud: Recording) -> None:
+    allowed = rights(cloud, "infra-up")["ByName"]["Resource"]
+    assert "*" not in allowed
+    provider = cloud.one("pulumi:providers:aws", "aws").inputs
+    (account,) = json.loads(provider["allowedAccountIds"])
+    here = {"account": account, "region": provider["region"]}
+    other = next(stack for stack in CI_ROLES if stack != cloud.stack)
+    for kind, pattern in NAMES.items():
+        entries = cloud.of(kind)
+        assert entries, kind
+        for entry in entries:
+            arn = pattern.format(**here, **entry.inputs)
+            assert [one for one in allowed if fnmatch.fnmatchcase(arn, one)], arn
+            if cloud.stack in arn:
+                foreign = arn.replace(cloud.stack, other)
+                assert not [one for one in allowed if fnmatch.fnmatchcase(foreign, one)], foreign
+
+
+def test_what_has_no_name_is_reached_and_removed_by_this_stacks_tags(cloud: Recording) -> None:
+    held = rights(cloud, "infra-up")
+    for sid, tags in {"ByTag": "ResourceTag", "TaggedAsMade": "RequestTag", "NetworkRemoval": "ResourceTag"}.items():
+        wanted = held[sid]["Condition"]["StringEquals"]
+        assert (wanted[f"aws:{tags}/Project"], wanted[f"aws:{tags}/Stack"]) == ("credit", cloud.stack)
+        assert wanted["aws:RequestedRegion"]
+    for kind in ("aws:amp/workspace:Workspace", "aws:grafana/workspace:Workspace", "aws:kms/key:Key"):
+        for entry in cloud.of(kind):
+            assert (entry.inputs["tags"]["Project"], entry.inputs["tags"]["Stack"]) == ("credit", cloud.stack)
+    # What is left for the whole account looks, or is about the account.
+    spared = {"DeleteRegistryPolicy", "PutRegistryPolicy", "PutReplicationConfiguration", "PutResourcePolicy"}
+    spared |= {
+        "SetSubscriptionAttributes",
+        "Unsubscribe",
+        "CreateLogDelivery",
+        "UpdateLogDelivery",
+        "DeleteLogDelivery",
+    }
+    verbs = {action.partition(":")[2] for action in held["Nameless"]["Action"]}
+    assert {verb for verb in verbs if not verb.startswith(("Describe", "Get", "List"))} == spared
 
 
 def test_ci_changes_of_ec2_what_the_program_makes_and_nothing_else(recordings: Mapping[str, Recording]) -> None:
@@ -168,6 +239,7 @@ def test_ci_changes_of_ec2_what_the_program_makes_and_nothing_else(recordings: M
         assert launching == ["TryTemplates"]
         (template,) = held["TryTemplates"]["Condition"]["ArnLike"].values()
         assert template.endswith(":launch-template/*")
+        assert not [action for action in network["Action"] if action.startswith(("ec2:Delete", "ec2:Release"))]
         granted = {action for one in held.values() for action in one["Action"] if action.startswith("ec2:")}
         assert not granted & {"ec2:CreateVpcPeeringConnection", "ec2:ModifySnapshotAttribute", "ec2:ImportKeyPair"}
 

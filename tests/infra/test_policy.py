@@ -22,6 +22,9 @@ from credit_infra.recording import PROJECT_ROOT, Recording
 TAGS = dict.fromkeys(("Project", "Stack", "Component", "ManagedBy", "Name"), "x")
 EVERYTHING = json.dumps({"Statement": [{"Sid": "A", "Effect": "Allow", "Action": "*", "Resource": "*"}]})
 WHOLE_SERVICE = json.dumps({"Statement": [{"Sid": "A", "Effect": "Allow", "Action": ["s3:*"], "Resource": ["*"]}]})
+IN_A_REGION = WHOLE_SERVICE.replace(
+    '"Resource"', '"Condition": {"StringEquals": {"aws:RequestedRegion": "eu-central-1"}}, "Resource"'
+)
 CLUSTER = {
     "vpcConfig": {"endpointPrivateAccess": True, "endpointPublicAccess": False},
     "encryptionConfig": {"resources": ["secrets"]},
@@ -83,6 +86,7 @@ BROKEN = [
     ),
     ("rights", "aws:iam/rolePolicy:RolePolicy", {"policy": EVERYTHING}, "allows every action"),
     ("rights", "aws:iam/policy:Policy", {"policy": WHOLE_SERVICE}, "allows a whole service everywhere"),
+    ("rights", "aws:iam/rolePolicy:RolePolicy", {"policy": IN_A_REGION}, "allows a whole service everywhere"),
     ("no-long-lived-keys", "aws:iam/accessKey:AccessKey", {}, "would be a key that lives for ever"),
     ("rotation", "aws:kms/key:Key", {"enableKeyRotation": False}, "enableKeyRotation is False"),
     ("retention", "aws:cloudwatch/logGroup:LogGroup", {}, "retentionInDays is missing"),

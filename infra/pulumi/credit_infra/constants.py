@@ -10,6 +10,10 @@ ENVIRONMENTS: Final = ("staging", "production")
 APPS: Final = ("scoring-api", "drift-monitor", "tracking")
 """Application = chart = Kubernetes service account."""
 
+ARCHIVE_WORKLOAD: Final = "drift-monitor-archive"
+ARCHIVE_PREFIX: Final = "decisions"
+"""The job that archives decisions, by its service account, and where in the bucket."""
+
 IMAGES: Final = ("scoring-api", "drift-monitor", "credit-model", "credit-training", "tracking")
 SIGNATURE_TAGS: Final = "sha256-*"
 """Where cosign keeps what is said about an image; each further word about it moves the tag."""

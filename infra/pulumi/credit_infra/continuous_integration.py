@@ -13,28 +13,12 @@ import pulumi_aws as aws
 from pulumi import Output, ResourceOptions
 from pydantic import Field
 
-from credit_infra import ec2_rights
+from credit_infra import ec2_rights, service_rights
 from credit_infra.model import StackPart
 from credit_infra.permissions import Statement, document
 from credit_infra.place import Place
 
 ISSUER = "token.actions.githubusercontent.com"
-SERVICES = (
-    "aps",
-    "budgets",
-    "cloudwatch",
-    "ecr",
-    "eks",
-    "grafana",
-    "kms",
-    "logs",
-    "rds",
-    "s3",
-    "secretsmanager",
-    "sns",
-)
-"""Whose parts the program makes, apart from EC2's and IAM's."""
-
 CONTENT = (
     "ecr:BatchDeleteImage",
     "ecr:PutImage",
@@ -157,7 +141,8 @@ class ContinuousIntegration(pulumi.ComponentResource):
         ours = [f"{account}:role/{self._place.name('*')}", f"{account}:policy/{self._place.name('*')}"]
         boundary = f"{account}:policy/{self._place.name('boundary')}"
         bounded = {"StringEquals": {"iam:PermissionsBoundary": boundary}}
-        here = {"StringEquals": {"aws:RequestedRegion": [self._place.region, "us-east-1"]}}
+        here = {"StringEquals": {"aws:RequestedRegion": self._place.region}}
+        removed = {"StringEquals": here["StringEquals"] | service_rights.tags(self._place, "ResourceTag")}
         template = self._place.arn("ec2", "launch-template/*")
         fixed = [
             boundary,
@@ -168,8 +153,9 @@ class ContinuousIntegration(pulumi.ComponentResource):
         change = ["iam:Create*", "iam:Put*", "iam:Attach*", "iam:Detach*", "iam:Delete*", "iam:Update*", "iam:Set*"]
         return [
             *self._state(config, "s3:GetObject", "s3:PutObject", "s3:DeleteObject"),
-            Statement("Services", [f"{service}:*" for service in SERVICES], ["*"], here),
+            *service_rights.statements(self._place),
             Statement("Network", ec2_rights.actions(), ["*"], here),
+            Statement("NetworkRemoval", ec2_rights.removals(), ["*"], removed),
             # EKS tries the template in the name of whoever asks for nodes.
             Statement("TryTemplates", ["ec2:RunInstances"], ["*"], {"ArnLike": {"ec2:LaunchTemplate": template}}),
             Statement("ReadRoles", ["iam:Get*", "iam:List*"], [*ours, f"{account}:oidc-provider/{ISSUER}"]),

@@ -53,6 +53,19 @@ BY_TYPE: Final = {
 
 
 def actions() -> list[str]:
-    """All of them, and looking: EC2's Describe calls know no resource."""
-    changes = {action for needed in BY_TYPE.values() for action in needed} | {*TAGS}
-    return ["ec2:Describe*", *(f"ec2:{action}" for action in sorted(changes))]
+    """Making, changing and looking: EC2's Describe calls know no resource."""
+    return ["ec2:Describe*", *(action for action in _changes() if not _removes(action))]
+
+
+def removals() -> list[str]:
+    """Deleting, of what has the stack's tags."""
+    return [action for action in _changes() if _removes(action)]
+
+
+def _changes() -> list[str]:
+    needed = {action for actions in BY_TYPE.values() for action in actions} | {*TAGS}
+    return [f"ec2:{action}" for action in sorted(needed)]
+
+
+def _removes(action: str) -> bool:
+    return action.startswith(("ec2:Delete", "ec2:Release"))

@@ -12,7 +12,7 @@ import pulumi
 import pulumi_aws as aws
 from pulumi import Output, ResourceOptions
 
-from credit_infra.constants import EXTERNAL_SECRETS, MONITORING_NAMESPACE
+from credit_infra.constants import ARCHIVE_PREFIX, ARCHIVE_WORKLOAD, EXTERNAL_SECRETS, MONITORING_NAMESPACE
 from credit_infra.encryption import Encryption
 from credit_infra.monitoring import Monitoring
 from credit_infra.permissions import Statement, document, trust_pods
@@ -90,9 +90,16 @@ def _objects(bucket: BucketRef) -> list[pulumi.Input[str]]:
 def scoring_workloads(environment: str, resources: Resources) -> list[Workload]:
     """The platform's own services, in their environment's namespace."""
     storage, key = resources.storage, resources.keys.data_key_arn
-    api = [
-        # It adds to the archive and cannot read, change or delete what is there.
-        Statement("AppendDecisions", ["s3:PutObject"], _objects(storage.archive)),
+    # Who writes the journal has no right to the archive, and this one may only read the journal. It adds objects under
+    # names that are free, and cannot read, change or delete what is there.
+    archive = [
+        Statement(
+            "AddDecisions",
+            ["s3:PutObject"],
+            [Output.concat(storage.archive.arn, f"/{ARCHIVE_PREFIX}/*")],
+            {"Null": {"s3:if-none-match": "false"}},
+        ),
+        Statement("ListDecisions", ["s3:ListBucket"], [storage.archive.arn]),
         Statement("Encrypt", WRITE_BY_KEY, [key]),
     ]
     monitor = [
@@ -106,7 +113,8 @@ def scoring_workloads(environment: str, resources: Resources) -> list[Workload]:
         Statement("ListArtefacts", ["s3:ListBucket"], [storage.models.arn]),
         Statement("Encrypt", WRITE_BY_KEY, [key]),
     ]
-    rights = {"scoring-api": api, "drift-monitor": monitor, "tracking": tracking}
+    # The scoring API asks AWS for nothing.
+    rights = {"drift-monitor": monitor, ARCHIVE_WORKLOAD: archive, "tracking": tracking}
     return [Workload(name, environment, name, statements) for name, statements in rights.items()]
 
 

@@ -148,9 +148,12 @@ def rights(resource: Resource) -> Iterator[str]:
         actions, resources = _listed(statement.get("Action")), _listed(statement.get("Resource"))
         if statement["Effect"] == "Allow" and "*" in actions:
             yield f"statement {statement.get('Sid')} allows every action: name them"
-        unbounded = "*" in resources and not statement.get("Condition")
+        asked = {key for keys in (statement.get("Condition") or {}).values() for key in keys}
+        # A region holds everything of the account; it is enough for the boundary, which grants nothing.
+        bounds = asked if resource.type == "aws:iam/policy:Policy" else asked - {"aws:RequestedRegion"}
+        unbounded = "*" in resources and not bounds
         if statement["Effect"] == "Allow" and unbounded and any(action.endswith(":*") for action in actions):
-            yield f"statement {statement.get('Sid')} allows a whole service everywhere: name resources or a condition"
+            yield f"statement {statement.get('Sid')} allows a whole service everywhere: name resources, or tags"
 
 
 def never(resource: Resource) -> Iterator[str]:
