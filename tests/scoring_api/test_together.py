@@ -104,15 +104,22 @@ def test_many_who_are_told_reasons_keep_nobody_from_an_answer(edge: Edge) -> Non
     assert alone[1][1]["results"][0]["reasons"]
 
 
-def breaking() -> bytes:
-    """The toy's graph, which cannot be run for an income of 431."""
+def breaking(late: int) -> bytes:
+    """The toy's graph, which cannot be run for an income of 31.5 with fewer than so many payments late."""
     model, node = onnx.load_from_string(graph()), helper.make_node
-    constants = {"feared": np.array(431, np.float32), "only": np.zeros(1, np.float32)}
+    constants = {
+        "feared": np.array(31.5, np.float32),
+        "late": np.array(late, np.float32),
+        "only": np.zeros(1, np.float32),
+    }
     model.graph.initializer.extend([numpy_helper.from_array(value, name) for name, value in constants.items()])
     next(one for one in model.graph.node if one.op_type == "Sum").input.append("nothing")
     nodes = [
         node("Gather", ["numbers", "second"], ["income"], axis=1),
-        node("Equal", ["income", "feared"], ["met"]),
+        node("Gather", ["numbers", "first"], ["payments"], axis=1),
+        node("Equal", ["income", "feared"], ["found"]),
+        node("Less", ["payments", "late"], ["few"]),
+        node("And", ["found", "few"], ["met"]),
         node("Cast", ["met"], ["place"], to=TensorProto.INT64),
         node("Gather", ["only", "place"], ["nothing"]),
         *model.graph.node,
@@ -122,13 +129,17 @@ def breaking() -> bytes:
     return bytes(model.SerializeToString())
 
 
-def test_a_fault_is_one_requests_own(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize(("late", "person", "times"), [(13, GOOD, 1), (6, BAD, 1), (6, BAD, 10)])
+def test_a_fault_is_one_requests_own(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, late: int, person: dict[str, Any], times: int
+) -> None:
     people = [{**GOOD, "income": float(n), "late_payments": n % 6} for n in range(200)]
-    edge = loaded(bundle_of(tmp_path / "breaking", SCHEMA, POLICY, breaking(), people, expected_pd))
+    edge = loaded(bundle_of(tmp_path / "breaking", SCHEMA, POLICY, breaking(late), people, expected_pd))
+    incomes = [30.5] * times + [31.5] + [32.5] * times
     with caplog.at_level(logging.ERROR, "scoring_api"):
-        replies = ask_all(edge, [(JSON, json.dumps({**GOOD, "income": n}).encode()) for n in (430, 431, 432)])
-    assert [reply.status for reply in replies] == [200, 500, 200]
-    assert json.loads(replies[1].body)["code"] == "internal"
+        replies = ask_all(edge, [(JSON, json.dumps({**person, "income": n}).encode()) for n in incomes])
+    assert [reply.status for reply in replies] == [500 if n == 31.5 else 200 for n in incomes]
+    assert json.loads(replies[times].body)["code"] == "internal"
     assert [record.getMessage() for record in caplog.records] == ["fault"]
 
 

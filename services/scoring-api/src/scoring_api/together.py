@@ -14,6 +14,9 @@ from functools import partial
 from time import perf_counter
 from typing import Any
 
+import numpy as np
+
+from credit_contract.applicant import Encoded
 from scoring_api import scoring
 from scoring_api.answer import Answer, Reasons
 from scoring_api.ask import Ask
@@ -98,9 +101,10 @@ class Together:
     def _score(self, serving: Serving, some: Sequence[Read]) -> None:
         start = perf_counter()
         try:
-            scores = scoring.score(serving.model, encode_all([one.batch for one in some]))
+            applicants = encode_all([one.batch for one in some])
+            scores = scoring.score(serving.model, applicants)
         except Exception as error:
-            _apart(self._score, serving, some, error)
+            _apart(lambda one: self._score(serving, [one]), some, error)
             return
         first = 0
         for one in some:
@@ -109,32 +113,32 @@ class Together:
             first += len(one.batch)
         self._took(some, "model", start)
         self._service.decided(serving, scores)
-        if not (count := len(scores.told_why())):
+        if not (places := scores.told_why()):
             self._finish(serving, some)
             return
-        told = [one for one in some if one.scores.told_why()]
+        told, explained = [one for one in some if one.scores.told_why()], applicants[np.array(places)]
         self._finish(serving, [one for one in some if not one.scores.told_why()])
-        if count > INLINE_REASONS:
-            self._begin(self._explain_aside(serving, told))
+        if len(places) > INLINE_REASONS:
+            self._begin(self._explain_aside(serving, told, explained))
         else:
-            self._explain(serving, told)
+            self._explain(serving, told, explained)
 
-    def _explain(self, serving: Serving, some: Sequence[Read]) -> None:
+    def _explain(self, serving: Serving, some: Sequence[Read], explained: Encoded) -> None:
         start = perf_counter()
         try:
-            _add_reasons(serving, some)
+            _add_reasons(serving, some, explained)
         except Exception as error:
-            _apart(self._explain, serving, some, error)
+            _apart(lambda one: self._explain(serving, [one], _explained(one)), some, error)
             return
         self._took(some, "reasons", start)
         self._finish(serving, some)
 
-    async def _explain_aside(self, serving: Serving, some: Sequence[Read]) -> None:
+    async def _explain_aside(self, serving: Serving, some: Sequence[Read], explained: Encoded) -> None:
         start = perf_counter()
         try:
-            await asyncio.to_thread(_add_reasons, serving, some)
+            await asyncio.to_thread(_add_reasons, serving, some, explained)
         except Exception:
-            self._explain(serving, some)
+            self._explain(serving, some, explained)
             return
         self._took(some, "reasons", start)
         self._finish(serving, some)
@@ -196,24 +200,25 @@ def _portions(read: Sequence[Read]) -> Iterator[list[Read]]:
         yield portion
 
 
-def _add_reasons(serving: Serving, some: Sequence[Read]) -> None:
-    """For everybody who is told reasons, in one run."""
-    told = [one.scores.told_why() for one in some]
-    parts = [one.batch.part(rows) for one, rows in zip(some, told, strict=True)]
-    found = iter(serving.explainer.reasons(encode_all(parts)))
-    for one, rows in zip(some, told, strict=True):
+def _explained(one: Read) -> Encoded:
+    """Those of a question who are told reasons."""
+    return one.batch.part(one.scores.told_why()).encoded
+
+
+def _add_reasons(serving: Serving, some: Sequence[Read], explained: Encoded) -> None:
+    """For everybody who is told reasons, in one run: they are `explained`, in the order of the questions."""
+    found = iter(serving.explainer.reasons(explained))
+    for one in some:
         reasons: list[Sequence[Reason]] = [()] * len(one.batch)
-        for row in rows:
+        for row in one.scores.told_why():
             reasons[row] = next(found)
         one.reasons = reasons
 
 
-def _apart(
-    step: Callable[[Serving, Sequence[Read]], None], serving: Serving, some: Sequence[Read], error: Exception
-) -> None:
+def _apart(step: Callable[[Read], None], some: Sequence[Read], error: Exception) -> None:
     """What fails for all at once is tried for each alone, so that one question's fault is one answer's."""
     if len(some) == 1:
         some[0].question.told(error)
     else:
         for one in some:
-            step(serving, [one])
+            step(one)
