@@ -137,7 +137,7 @@ def test_required_checks_are_the_jobs_of_check() -> None:
 
 def test_a_failed_filter_does_not_let_a_change_pass() -> None:
     needing = {job["name"] for job in WORKFLOWS["check"]["jobs"].values() if job.get("needs") == "changes"}
-    assert needing == {"charts", "check", "images", "test", "manifests", "model"}
+    assert needing == {"charts", "check", "images", "test", "manifests", "model", "signatures"}
     assert "if" not in WORKFLOWS["check"]["jobs"]["changes"]
 
 

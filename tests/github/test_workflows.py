@@ -119,16 +119,22 @@ def test_a_job_asks_for_tools_that_there_are_and_its_commands_need() -> None:
     }
     assert {name for names in asked.values() for name in names} <= set(tools.TOOLS)
     in_tests = re.findall(r'program\("([a-z-]+)"\)', "".join(path.read_text() for path in ROOT.glob("tests/**/*.py")))
-    assert set(asked["check.charts"]) == set(in_tests) & {tool.name for tool in tools.TOOLS.values() if tool.module}
+    built = set(in_tests) & {tool.name for tool in tools.TOOLS.values() if tool.module}
+    assert set(asked["check.signatures"]) == {"helm", "policy-tester"}
+    assert set(asked["check.charts"]) == built - {"policy-tester"}
     assert asked["check.test"] == ["helm", "chromium", "postgresql"]
     assert set(asked["e2e.e2e"]) == set(nodes.PROGRAMS)
     assert asked["check.check"] == ["actionlint"]
 
 
-def test_every_test_is_run_by_one_of_two_jobs() -> None:
-    ran = {name: WORKFLOWS["check"]["jobs"][name]["steps"][-1]["run"] for name in ("charts", "test")}
+def test_every_test_is_run_by_one_of_three_jobs() -> None:
+    ran = {name: WORKFLOWS["check"]["jobs"][name]["steps"][-1]["run"] for name in ("charts", "signatures", "test")}
     assert "--ignore=tests/charts" in ran["test"]
     assert ran["charts"].startswith("make test-charts ")
+    assert "--ignore=tests/charts/test_signatures.py" in ran["charts"]
+    assert ran["signatures"] == 'make test-charts ARGS="-k test_signatures"'
+    wanting = {path.name for path in ROOT.glob("tests/**/*.py") if 'program("policy-tester")' in path.read_text()}
+    assert wanting <= {"test_signatures.py", "test_workflows.py"}
 
 
 def test_no_image_is_pushed_unscanned_or_unsigned() -> None:
