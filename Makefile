@@ -124,8 +124,8 @@ load: setup ## applicants for both environments on kind, until Ctrl-C: make load
 drift: setup ## a downturn in staging on kind, until Ctrl-C; its monitor then looks at once
 	$(BIN)/credit-release drift $(ARGS)
 
-status: setup ## what git wants against what runs, by environment
-	$(BIN)/credit-release status
+status: setup ## what git wants against what runs, on kind or elsewhere: make status CONTEXT=production
+	$(BIN)/credit-release status $(if $(CONTEXT),--context $(CONTEXT))
 
 down: setup ## delete the cluster and all that was in it
 	$(BIN)/credit-release down

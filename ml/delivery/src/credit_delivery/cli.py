@@ -50,7 +50,8 @@ def _parser() -> argparse.ArgumentParser:
     up = add("up", _up, "the whole platform on kind, up to every Application Synced and Healthy")
     up.add_argument("--training", action="store_true", help="also the image of the retraining job: several GB")
     add("push", _push, "send the working tree's changes to the cluster's git")
-    add("status", _status, "what git wants against what runs, by environment")
+    status = add("status", _status, "what git wants against what runs, by environment")
+    status.add_argument("--context", default="", help="another cluster of your kubeconfig, against this checkout's git")
     add("down", _down, "delete the cluster and all that was in it")
     tools = add("tools", _tools, "find or install the programs that charts and clusters need")
     tools.add_argument("names", nargs="*", metavar="NAME", help="only these, such as helm; default all")
@@ -159,10 +160,10 @@ def _down(_: argparse.Namespace) -> None:
     up.down()
 
 
-def _status(_: argparse.Namespace) -> None:
+def _status(chosen: argparse.Namespace) -> None:
     from credit_delivery.cluster import status
 
-    print(status.report())
+    print(status.report(chosen.context))
 
 
 def _tools(chosen: argparse.Namespace) -> None:

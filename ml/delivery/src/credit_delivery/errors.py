@@ -14,13 +14,13 @@ class ChartError(DeliveryError):
 
 
 class CommandFailedError(DeliveryError):
-    """A program ended badly, with `code`; `output` is the end of what it said."""
+    """A program ended badly, with `code`; `output` is what it said, `last` its last line."""
 
     def __init__(self, command: Sequence[str], code: int, output: str) -> None:
         self.code = code
         self.output = output.strip()
-        last = self.output.splitlines()[-1] if self.output else "it said nothing"
-        super().__init__(f"`{' '.join(command)}` ended with {code}: {last}")
+        self.last = self.output.splitlines()[-1] if self.output else "it said nothing"
+        super().__init__(f"`{' '.join(command)}` ended with {code}: {self.last}")
 
 
 class ToolsMissingError(DeliveryError):

@@ -39,9 +39,10 @@ class Application:
         return self.well and (self.revision == commit or len(self.revision) != len(commit))
 
 
-def applications() -> list[Application]:
+def applications(context: str = CONTEXT) -> list[Application]:
     """All of them, by name."""
-    return sorted((_read(found) for found in items("applications.argoproj.io", NAMESPACE)), key=lambda a: a.name)
+    found = items("applications.argoproj.io", NAMESPACE, context=context)
+    return sorted(map(_read, found), key=lambda application: application.name)
 
 
 def refresh() -> None:

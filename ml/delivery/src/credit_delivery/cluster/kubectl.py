@@ -1,4 +1,4 @@
-"""kubectl on our cluster, and only on ours: the context is never the person's current one."""
+"""kubectl on the kind cluster, or on one whose context is named: it is never the person's current one."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from credit_delivery.programs import run
 Object = Mapping[str, Any]
 
 
-def kubectl(*arguments: str, given: str | None = None) -> str:
+def kubectl(*arguments: str, given: str | None = None, context: str = CONTEXT) -> str:
     """Run kubectl; gives what it printed."""
-    return run(["kubectl", "--context", CONTEXT, *arguments], given)
+    return run(["kubectl", "--context", context, *arguments], given)
 
 
 def apply(objects: Iterable[Object]) -> None:
@@ -25,8 +25,9 @@ def apply(objects: Iterable[Object]) -> None:
     kubectl("apply", "--server-side", "--force-conflicts", "--filename", "-", given=given)
 
 
-def items(kind: str, namespace: str, *arguments: str) -> list[dict[str, Any]]:
+def items(kind: str, namespace: str, *arguments: str, context: str = CONTEXT) -> list[dict[str, Any]]:
     """All objects of a kind in a namespace; none when the kind or the namespace is not known yet."""
-    listed = kubectl("get", kind, "--namespace", namespace, "--ignore-not-found", "--output", "json", *arguments)
+    how = ("--namespace", namespace, "--ignore-not-found", "--output", "json", *arguments)
+    listed = kubectl("get", kind, *how, context=context)
     found: list[dict[str, Any]] = json.loads(listed)["items"] if listed else []
     return found

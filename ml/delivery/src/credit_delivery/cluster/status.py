@@ -1,6 +1,6 @@
 """What git wants against what runs: Argo CD's word on every Application, and each pod's own on its model.
 
-Reads only. Names every disagreement.
+Reads only. Names every disagreement, and what the reader may not see.
 """
 
 from __future__ import annotations
@@ -8,21 +8,26 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import UTC
+from pathlib import Path
 from typing import Any
 
 from credit_delivery.cluster import applications, checkout
+from credit_delivery.cluster.applications import Application
 from credit_delivery.cluster.kubectl import items, kubectl
+from credit_delivery.cluster.nodes import CONTEXT
 from credit_delivery.confirmation import Observation
 from credit_delivery.environments import ENVIRONMENTS, Name
 from credit_delivery.errors import CommandFailedError
 from credit_delivery.history import Desired, desired
+from credit_delivery.repository import Repository
 
 NAME, PORT = "scoring-api", 8000
-# Run in a pod that is not ready: the cluster's proxy keeps the body of a 503 to itself.
-WHY = f"""
+# Run in a pod that the cluster's proxy has no answer of: it keeps the body of a 503, and a policy may keep it out.
+ASK = f"""
 import urllib.error, urllib.request
 try:
     urllib.request.urlopen("http://127.0.0.1:{PORT}/ready", timeout=5)
+    print(urllib.request.urlopen("http://127.0.0.1:{PORT}/model", timeout=5).read().decode())
 except urllib.error.HTTPError as refusal:
     print(refusal.read().decode())
 """
@@ -38,22 +43,24 @@ class Pod:
     fault: str
 
 
-def report() -> str:
-    """The whole, for a person.
+def report(context: str = "") -> str:
+    """The whole, for a person: the kind cluster against its git, or another one against the checkout that one is in.
 
     Raises:
-        ClusterError: there is no cluster.
+        ClusterError: there is no kind cluster, and no other was named.
+        CommandFailedError: the one that was named does not answer.
     """
-    repository = checkout.current()
-    lines = [f"git main {repository.head()[:12]}", ""]
-    for application in applications.applications():
-        mark = "✓" if application.well else "✗"
-        lines.append(f"{mark} {application.name:28} {application.sync:10} {application.health:12} {application.cause}")
+    repository = Repository(Path.cwd()) if context else checkout.current()
+    context = context or CONTEXT
+    commit = repository.head()
+    lines = [f"git {commit[:12]}", "", *_applications(commit, context)]
     for environment in ENVIRONMENTS:
+        if not kubectl("get", "namespace", environment, "--ignore-not-found", context=context):
+            continue
         wanted = desired(repository, environment)
         lines += ["", f"{environment}: git wants", *(f"    {_wanted(entry)}" for entry in wanted)]
         model = next(entry for entry in wanted if entry.what == "model")
-        lines += [f"  {_line(pod, model)}" for pod in pods(environment)] or ["  ✗ no pod runs"]
+        lines += [f"  {_line(pod, model)}" for pod in pods(environment, context)] or ["  ✗ no pod runs"]
     return "\n".join(line.rstrip() for line in lines)
 
 
@@ -64,10 +71,24 @@ def observations(environment: Name) -> list[Observation]:
     ]
 
 
-def pods(environment: Name) -> list[Pod]:
+def pods(environment: Name, context: str = CONTEXT) -> list[Pod]:
     """What each pod of scoring-api answers with."""
     selector = f"app.kubernetes.io/name={NAME},app.kubernetes.io/component=server"
-    return [_ask(found) for found in items("pods", environment, "--selector", selector)]
+    return [_ask(found, context) for found in items("pods", environment, "--selector", selector, context=context)]
+
+
+def _applications(commit: str, context: str) -> list[str]:
+    try:
+        return [_state(application, commit) for application in applications.applications(context)]
+    except CommandFailedError as error:
+        return [f"✗ Argo CD's Applications cannot be read: {error.last}"]
+
+
+def _state(application: Application, commit: str) -> str:
+    mark, said = "✓" if application.well else "✗", application.cause
+    if application.well and not application.well_at(commit):
+        said = f"is at {application.revision[:12]}, which is not the commit here"
+    return f"{mark} {application.name:28} {application.sync:10} {application.health:12} {said}"
 
 
 def _wanted(entry: Desired) -> str:
@@ -84,7 +105,7 @@ def _line(pod: Pod, wanted: Desired) -> str:
     return f"✓ {pod.name}  {pod.tag} {pod.digest[:12]}"
 
 
-def _ask(found: dict[str, Any]) -> Pod:
+def _ask(found: dict[str, Any], context: str) -> Pod:
     name, namespace = found["metadata"]["name"], found["metadata"]["namespace"]
     waiting = [
         f"{state['waiting']['reason']}: {state['waiting'].get('message', '')}".strip(": ")
@@ -94,19 +115,24 @@ def _ask(found: dict[str, Any]) -> Pod:
     if waiting:
         return Pod(name, "", "", waiting[0])
     try:
-        answer = json.loads(kubectl("get", "--raw", f"/api/v1/namespaces/{namespace}/pods/{name}:{PORT}/proxy/model"))
-    except CommandFailedError:
-        return Pod(name, "", "", _why(name, namespace))
-    return Pod(name, answer["model_tag"], answer["model_digest"], "")
+        answer = _answer(name, namespace, context)
+        return Pod(name, answer.get("model_tag", ""), answer.get("model_digest", ""), answer.get("detail", ""))
+    except CommandFailedError as error:
+        return Pod(name, "", "", f"does not answer: {error.last}")
+    except ValueError:
+        return Pod(name, "", "", "does not answer")
 
 
-def _why(name: str, namespace: str) -> str:
-    """What a pod says that is not ready."""
+def _answer(name: str, namespace: str, context: str) -> dict[str, Any]:
+    """The pod's model, or what it says that is not ready."""
+    path = f"/api/v1/namespaces/{namespace}/pods/{name}:{PORT}/proxy/model"
+    inside = (name, "--namespace", namespace, "--container", NAME, "--", "python", "-c", ASK)
     try:
-        said = kubectl("exec", name, "--namespace", namespace, "--container", NAME, "--", "python", "-c", WHY)
-        return str(json.loads(said)["detail"])
-    except (CommandFailedError, ValueError):
-        return "does not answer"
+        said = kubectl("get", "--request-timeout", "5s", "--raw", path, context=context)
+    except CommandFailedError:
+        said = kubectl("exec", *inside, context=context)
+    answer: dict[str, Any] = json.loads(said)
+    return answer
 
 
 def _containers(found: dict[str, Any]) -> list[dict[str, Any]]:
