@@ -154,6 +154,13 @@ def test_a_chain_that_is_gone_with_its_head_is_missed(journal, run):
         assert not [line for line in told if long.writer in line]
 
 
+def test_a_chain_without_its_head_is_archived_all_the_same(journal, run):
+    decide(journal.url.render_as_string(), 5)
+    with journal.begin() as connection:
+        connection.execute(delete(chain_heads))
+    assert run("archive") == (0, ["5 decisions of 1 writers archived, 0 breaks"])
+
+
 def test_a_decision_that_was_changed_under_its_hash_is_named(journal, run):
     _, long = chains(journal)
     second = decisions.c.writer == long.writer, decisions.c.sequence == 2
@@ -216,5 +223,6 @@ def test_places_and_journals_that_cannot_be_used_are_named(run, tmp_path, monkey
     assert "nowhere" in run("archive", "s3://nowhere/decisions")[1][0]
     (tmp_path / "file").touch()
     assert run("archive", tmp_path / "file" / "archive")[0] == 2
+    assert "the archive is empty" in run("verify", tmp_path / "slip")[1][0]
     monkeypatch.setenv("JOURNAL_URL", f"sqlite:///{tmp_path / 'none.db'}")
     assert run("archive") == (2, ["drift-monitor: the journal's SQLite file is not there"])

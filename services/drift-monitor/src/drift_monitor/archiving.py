@@ -84,6 +84,8 @@ class Comparison:
         for piece in self._archive.pieces():
             pieces[piece.head.writer].append(piece)
         reached = self._chains.heads()
+        if reached and not pieces:
+            raise ArchiveError("the archive is empty: look for a slip in its address, or `archive` first")
         for writer in sorted({*pieces, *reached}):
             archived = self._archived(pieces[writer])
             told = [ChainHead(writer, *told) for told in archived.items()]

@@ -18,6 +18,13 @@ from drift_monitor.journal import connect
 # SQLite's driver tells a column's kind by its first rows, which may all lack this value: then by an empty text.
 COLUMNS = ", ".join(f"coalesce({name}, '')" if name == "monitoring_hash" else name for name in StoredDecision._fields)
 
+# A chain whose head somebody took away is none the less a chain.
+HEADS = """
+    SELECT writer, sequence, hash FROM chain_heads
+    UNION ALL
+    SELECT DISTINCT writer, 0, '' FROM decisions WHERE writer NOT IN (SELECT writer FROM chain_heads)
+"""
+
 
 class Chains:
     """Reads from an open journal."""
@@ -26,9 +33,8 @@ class Chains:
         self._connection = connection
 
     def heads(self) -> dict[str, ChainHead]:
-        """How far each writer's chain reaches, by writer, as the database has it."""
-        found = (ChainHead(*row) for row in self._rows("SELECT writer, sequence, hash FROM chain_heads"))
-        return {head.writer: head for head in found}
+        """How far each writer's chain reaches, by writer, as the database has it; 0 where it has decisions alone."""
+        return {row[0]: ChainHead(*row) for row in self._rows(HEADS)}
 
     def rows(self, writer: str, since: int = 1) -> Iterator[StoredDecision]:
         """One writer's decisions from a sequence on, in order; streamed."""
