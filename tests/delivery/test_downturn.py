@@ -4,13 +4,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from credit_delivery.downturn import decide, of_simulator
-from credit_simulator import Event, Scenario
+from credit_contract.applicant import encode
+from credit_delivery.downturn import WORSE, decide, of_holdout, of_simulator
+from credit_simulator import SCHEMA, Event, Scenario, simulate
 from drift_monitor.cli import main as drift_monitor
 from scoring_api.journal.engine import open_engine
 from scoring_api.journal.verify import Verification
 from scoring_api.model import load
 from tests.github.test_rehearsal import bundle
+
+from .test_crowd import known
 
 SHOCK = Scenario(
     seed=3, start="2026-01", months=3, applicants_per_month=300, events=(Event(kind="concept_shift", start=1),)
@@ -53,3 +56,19 @@ def test_a_downturn_comes_in_order_of_time() -> None:
     stream = of_simulator(SHOCK)
     assert list(stream.at) == sorted(stream.at)
     assert np.mean(stream.bad[300:]) > np.mean(stream.bad[:300])
+
+
+def test_what_becomes_of_people_is_what_the_model_says_but_worse_for_the_struck(tmp_path: Path) -> None:
+    model = load(bundle(tmp_path), "candidate")
+    field = SCHEMA.category_fields[0].name
+    people = simulate(SHOCK.model_copy(update={"events": ()})).records()
+    stream = of_holdout(model, known(SCHEMA, people, model.bundle.manifest.dataset), (4000, 8000), seed=1)
+    pd = model.pd(encode(SCHEMA, stream.people))
+    named, counts = np.unique([person[field] for person in stream.people], return_counts=True)
+    struck = np.array([person[field] == named[np.argmax(counts)] for person in stream.people])
+    later = np.arange(12_000) >= 4000
+    odds = pd / (1 - pd)
+    told = np.where(struck & later, WORSE * odds / (1 + WORSE * odds), pd)
+    for who in (~later, later & struck, later & ~struck):
+        assert np.mean(stream.bad[who]) == pytest.approx(np.mean(told[who]), abs=2 / np.sqrt(np.sum(who)))
+    assert np.mean(stream.bad[later & struck]) > 1.5 * np.mean(pd[later & struck])

@@ -1,7 +1,8 @@
 """What the monitor is for, lived through once: a month as ever, two of a downturn, `retrain`, and a new candidate.
 
-Run as `python -m credit_delivery.downturn BUNDLE FOLDER`; FOLDER is emptied first. Nobody's history: people of the
-simulator, or of the bundle's hold-out drawn anew.
+Run as `python -m credit_delivery.downturn BUNDLE FOLDER`; FOLDER is emptied first. A scripted scene, nobody's history:
+simulated people come with the simulator's shock; others are a hold-out's, drawn anew, and what becomes of them is drawn
+too, as the model says, but worse for those whom the downturn strikes.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from credit_contract.applicant import encode
+from credit_contract.applicant import Encoded, encode
 from credit_contract.bundle import Bundle
 from credit_contract.decision import ChainHead, DecisionRecord, Provenance
 from credit_contract.errors import ContractError
@@ -28,6 +29,7 @@ from credit_contract.policy import DECISIONS
 from credit_contract.schema import FeatureSchema
 from credit_delivery import holdout
 from credit_delivery.errors import DeliveryError
+from credit_delivery.holdout import Holdout, Mask
 from credit_simulator import Event, Scenario, simulate
 from scoring_api.journal import Entry, tables
 from scoring_api.journal.engine import open_engine
@@ -40,10 +42,10 @@ MONTHS = tuple(datetime(2026, month, 1, tzinfo=UTC) for month in (1, 2, 3, 4))
 APPLICANTS = (2000, 6000, 3000)
 KNOWN_AFTER_DAYS = 28
 """Outcomes, whatever the portfolio, and those of the declined too, as a bureau would tell them."""
-WORSE = 1.7
-"""How much likelier somebody of the hold-out who defaulted is to come in the downturn."""
+WORSE = 4.0
+"""How many times the odds of default are, in the downturn, of those whom it strikes."""
 IN_CRISIS = ("sba",)
-"""Whose hold-out is a crisis already: its people come as they are."""
+"""Whose hold-out is a crisis already: of its people what is known became of them, in every month."""
 SHOCK = Scenario(
     seed=20260101, start="2026-01", months=3, applicants_per_month=6000, events=(Event(kind="concept_shift", start=1),)
 )
@@ -62,39 +64,40 @@ class Stream:
     at: Sequence[datetime]
 
 
-def of_holdout(bundle: Bundle, rebuild: holdout.Rebuild, applicants: Sequence[int], worse: float, seed: int) -> Stream:
-    """`applicants` by month out of the people whom the bundle was measured on.
+def lived(model: ServedModel, rebuild: holdout.Rebuild) -> Stream:
+    """The three months of a model's own portfolio.
 
     Raises:
         DeliveryError: the hold-out cannot be rebuilt, or the bundle does not take everybody in it.
     """
-    known = rebuild(bundle.manifest.dataset)
-    people = known.people(bundle.schema)
-    rng, bad = np.random.default_rng(seed), known.target == 1
-    normal, downturn = (np.where(bad, weight, 1.0) for weight in (1.0, worse))
-    rows = np.concatenate(
-        [
-            rng.choice(len(bad), come, p=weight / weight.sum())
-            for come, weight in zip(applicants, (normal, downturn, downturn), strict=True)
-        ]
-    )
-    return Stream([people[row] for row in rows], bad[rows], _moments(applicants))
-
-
-def lived(bundle: Bundle, rebuild: holdout.Rebuild) -> Stream:
-    """The three months of a bundle's own portfolio.
-
-    Simulated people come from the simulator, with a scripted shock. Others are those of the hold-out, each with the
-    outcome that is known of them; in the downturn those who defaulted come more often than they did, which no field
-    tells.
-
-    Raises:
-        DeliveryError: the hold-out cannot be rebuilt, or the bundle does not take everybody in it.
-    """
-    dataset = bundle.schema.dataset
-    if dataset == "simulated":
+    bundle = model.bundle
+    if bundle.schema.dataset == "simulated":
         return of_simulator(SHOCK)
-    return of_holdout(bundle, rebuild, APPLICANTS, 1.0 if dataset in IN_CRISIS else WORSE, seed=1)
+    return of_holdout(model, rebuild(bundle.manifest.dataset), APPLICANTS, seed=1)
+
+
+def of_holdout(model: ServedModel, known: Holdout, applicants: Sequence[int], seed: int) -> Stream:
+    """`applicants` by month, drawn from a hold-out as they are.
+
+    Somebody defaults with the PD that the model gives; from the second month on the odds of the struck are `WORSE`
+    times that. So the model is right about everybody else, and whom it is wrong about can be told from a field.
+
+    Raises:
+        DeliveryError: the model does not take everybody in it.
+    """
+    schema = model.bundle.schema
+    people = known.people(schema)
+    rng, at = np.random.default_rng(seed), _moments(applicants)
+    rows = rng.integers(len(people), size=len(at))
+    if schema.dataset in IN_CRISIS:
+        bad = known.target[rows] == 1
+    else:
+        encoded = encode(schema, people)
+        worse = _struck(encoded)[rows] & (np.arange(len(at)) >= applicants[0])
+        pd = model.pd(encoded)[rows]
+        odds = pd / (1 - pd) * np.where(worse, WORSE, 1.0)
+        bad = rng.random(len(at)) < odds / (1 + odds)
+    return Stream([people[row] for row in rows], bad, at)
 
 
 def of_simulator(scenario: Scenario) -> Stream:
@@ -145,6 +148,15 @@ def judge(bundle: Bundle, folder: Path) -> int:
     return subprocess.run(command, env={**os.environ, **told}, check=False).returncode  # noqa: S603
 
 
+def _struck(people: Encoded) -> Mask:
+    """Whoever is of the commonest category of the schema's first: in taiwan who has been to a university, in german who
+    has no checking account; everybody where there are numbers only.
+    """
+    first = people.categories[:, :1]
+    found, counts = np.unique(first, return_counts=True)
+    return np.all(first == found[np.argmax(counts)], axis=1) if found.size else np.ones(len(first), dtype=np.bool_)
+
+
 def _moments(applicants: Sequence[int]) -> list[datetime]:
     spans = zip(MONTHS, MONTHS[1:], applicants, strict=False)
     return [start + (end - start) * place / come for start, end, come in spans for place in range(come)]
@@ -175,7 +187,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         model = load(chosen.bundle, "candidate")
         dataset = model.bundle.schema.dataset
-        stream = lived(model.bundle, holdout.source(Path()))
+        stream = lived(model, holdout.source(Path()))
         shutil.rmtree(folder, ignore_errors=True)
         decide(model, stream, folder / "journal.sqlite")
     except (ContractError, DeliveryError) as error:

@@ -19,7 +19,6 @@ from typing import Any
 
 import yaml
 
-from credit_contract.bundle import read_bundle
 from credit_delivery import bundles, downturn
 from credit_delivery.cluster import applications, checkout, retraining
 from credit_delivery.cluster.retraining import ENVIRONMENT
@@ -27,6 +26,7 @@ from credit_delivery.cluster.traffic import ADDRESSES, client_key
 from credit_delivery.environments import model_file, read_model
 from credit_delivery.errors import EnvironmentFileError, LoadError
 from credit_delivery.repository import Repository
+from scoring_api.model import load
 
 SETTINGS = f"environments/{ENVIRONMENT}/drift-monitor.yaml"
 WINDOW = 5000
@@ -69,15 +69,15 @@ def people(repository: Repository) -> tuple[str, Iterator[Person]]:
     """The portfolio that staging's model is for, and its people in a downturn, without end."""
     path = model_file(ENVIRONMENT)
     tag = read_model(repository.text(path), path).tag
-    bundle = read_bundle(bundles.kept(repository.root, tag))
-    stream = downturn.lived(bundle, retraining.source(Path()))
+    model = load(bundles.kept(repository.root, tag), tag)
+    stream = downturn.lived(model, retraining.source(Path()))
     begins = downturn.MONTHS[1]
     worse = [
         (person, bool(bad))
         for person, bad, at in zip(stream.people, stream.bad, stream.at, strict=True)
         if at >= begins
     ]
-    return bundle.schema.dataset, itertools.cycle(worse)
+    return model.bundle.schema.dataset, itertools.cycle(worse)
 
 
 def watch(repository: Repository, dataset: str) -> str:
