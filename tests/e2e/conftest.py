@@ -16,6 +16,8 @@ from credit_delivery.errors import DeliveryError
 from . import diagnosis
 from .world import ROOT, Platform
 
+LONG_LOAD_S = 300.0
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--keep", action="store_true", help="take the cluster that is there, and leave it")
@@ -28,7 +30,7 @@ def platform(request: pytest.FixtureRequest) -> Iterator[Platform]:
     full = any(item.get_closest_marker("full") for item in request.session.items)
     try:
         nodes.check()
-        there, made = nodes.exists(), Platform()
+        there, made = nodes.exists(), Platform(load_s=LONG_LOAD_S if full else 0.0)
         if not there:
             images.build([*images.SERVICES, *([images.TRAINING] if full else [])])
     except DeliveryError as error:

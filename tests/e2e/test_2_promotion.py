@@ -42,7 +42,7 @@ def named_digests(environment: Name) -> set[str]:
 
 def exchange(platform: Platform, environment: Name, tag: str, seed: int) -> None:
     """Promote a model and bump the image while requests come, then count."""
-    before = platform.decisions(environment)
+    before, began = platform.decisions(environment), time.monotonic()
     with traffic(environment, RATE, seed=seed) as load:
         until("requests are answered", 120, lambda: load.seen().answers["200"] > RATE)
         promoted = time.monotonic()
@@ -54,8 +54,9 @@ def exchange(platform: Platform, environment: Name, tag: str, seed: int) -> None
         platform.note(f"{environment}: merge to all pods on the new model, s", took)
         until(f"{environment} is well", 300, lambda: platform.well(environment))
         bump(platform, environment)
+        load.wait(began + platform.load_s - time.monotonic())
     seen = load.seen()
-    platform.note(f"{environment}: requests at {RATE:.0f}/s during both", seen.line())
+    platform.note(f"{environment}: requests at {RATE:.0f}/s during both and after", seen.line())
     assert seen.failed == 0, seen.line()
     assert set(seen.models) <= named_digests(environment)
     kept(platform, environment, before, seen)

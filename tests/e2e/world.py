@@ -34,8 +34,12 @@ Found = TypeVar("Found")
 
 @dataclass
 class Platform:
-    """One cluster. `named` is what git named by environment, in order, each with the time from which it did."""
+    """One cluster. `named` is what git named by environment, in order, each with the time from which it did.
 
+    load_s: for how long at least requests come while an environment is promoted.
+    """
+
+    load_s: float = 0.0
     figures: dict[str, object] = field(default_factory=dict)
     named: dict[Name, list[tuple[datetime, ModelPin]]] = field(default_factory=dict)
 
