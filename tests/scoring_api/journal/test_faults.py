@@ -55,17 +55,6 @@ def holds(url, volume):
         return list(Verification(connection, volume)) == []
 
 
-def test_nothing_answered_is_lost_when_the_service_is_killed(url, volume):
-    with loading(url, volume) as process:
-        ids = answered(process, 900)
-        process.kill()
-        ids |= answered(process)
-    kept = recorded(url)
-    assert ids <= set(kept)
-    assert len(kept) == len(set(kept))
-    assert holds(url, volume)
-
-
 def test_nothing_answered_is_lost_when_the_database_is_killed(cluster, volume, using):
     with loading(cluster.url(), volume) as process:
         ids = answered(process, 900)
