@@ -3,12 +3,16 @@ import shutil
 
 import pytest
 import yaml
+from mlflow import MlflowClient
 
 from credit_contract.gates import GateResult
+from credit_training.cli import main
 from credit_training.config import train_config
 from credit_training.progress import Progress
 from credit_training.report import draw_contender, write_report
 from credit_training.run import run
+
+from .conftest import Lender
 
 SMALL = [
     "versions=[v2]",
@@ -17,20 +21,32 @@ SMALL = [
     "model.hidden=[4]",
     "model.imagined=0",
     "model.epochs=2",
+    "model.teacher_epochs=2",
+    "model.teacher_trees=20",
 ]
 FAILED = GateResult(name="ks", verdict="fail", measured=0.1, wanted="network.ks >= 0.3", why="<b>why</b>")
 
 
-@pytest.fixture
-def result(lender, tracking_store, monkeypatch):
-    monkeypatch.setenv("CREDIT_HOME", str(lender.home))
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+@pytest.fixture(scope="module")
+def lender(tmp_path_factory):
+    return Lender(tmp_path_factory.mktemp("lender"))
+
+
+@pytest.fixture(scope="module")
+def result(lender, tracking_store):
+    """A run after a selection of the same version."""
     lender.home.mkdir()
     shutil.copy(tracking_store, lender.home)
     content = yaml.safe_load(lender.yaml.read_text())
     content["title"] = "<script>alert(1)</script>"
     lender.yaml.write_text(yaml.safe_dump(content, sort_keys=False))
-    return run(train_config([f"dataset={lender.yaml}", "register_candidate=false", *SMALL]), Progress())
+    dataset = f"dataset={lender.yaml}"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CREDIT_DATA_DIR", str(lender.table.parent))
+        patch.setenv("CREDIT_HOME", str(lender.home))
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        assert main(["select", dataset, "versions=[v2]"]) == 0
+        return run(train_config([dataset, "register_candidate=false", *SMALL]), Progress())
 
 
 def test_the_page_is_one_file_shows_the_run_and_escapes_what_it_is_given(result, tmp_path):
@@ -61,3 +77,14 @@ def test_the_page_is_one_file_shows_the_run_and_escapes_what_it_is_given(result,
         "psi.png",
     }
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in pictures)
+
+
+def test_a_selection_is_tracked_and_in_the_report_of_the_next_run(result, lender):
+    (kept,) = (lender.home / "reports").glob("lender-v2-selection-*.txt")
+    told = kept.read_text().splitlines()[-1]
+    assert "fields are within one standard error" in told
+    assert told in result.report.read_text()
+    client = MlflowClient(tracking_uri=f"sqlite:///{lender.home / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name("credit-lender").experiment_id
+    (tracked,) = client.search_runs([experiment], "tags.algorithm = 'selection'")
+    assert {"enough", "importance.income", "elimination.auc_of_1"} <= set(tracked.data.metrics)

@@ -1,10 +1,7 @@
 import hashlib
 import json
-import os
 import shutil
 import signal
-import subprocess
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -23,7 +20,12 @@ from credit_training.parity import graph_pd
 from credit_training.scorer import load_scorer
 from credit_training.serving import serving
 
-QUICK = ["versions=[v2]", "model.folds=2", "proof.latency_calls=5", "proof.golden_applicants=64"]
+from .process import run_until
+
+QUICK = [
+    "versions=[v2]", "model.folds=2", "model.imagined=6000", "model.epochs=12", "model.learning_rate=0.006",
+    "proof.latency_calls=5", "proof.golden_applicants=64",
+]  # fmt: skip
 SMALL = [
     "algorithms=[network]", "model.epochs=1", "model.imagined=0", "model.teacher_epochs=1", "model.teacher_trees=20",
     "proof.quantise=false", "proof.latency_calls=0",
@@ -35,7 +37,7 @@ ENDED = {signal.SIGINT: (130, "interrupted"), signal.SIGTERM: (143, "terminated"
 def pocket_lender(folder: Path) -> Path:
     document = yaml.safe_load((conf_folder() / "dataset" / "simulated.yaml").read_text())
     document["name"] = "pocket"
-    document["source"]["scenario"]["applicants_per_month"] = 500
+    document["source"]["scenario"]["applicants_per_month"] = 300
     for version in document["versions"].values():
         del version["holdout_sha256"]
     file = folder / "pocket.yaml"
@@ -44,15 +46,16 @@ def pocket_lender(folder: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def ran(tmp_path_factory):
-    """A selection and a quick run through the command, and the run again elsewhere, with the first as its champion."""
+def ran(tmp_path_factory, tracking_store):
+    """A quick run through the command, and the run again elsewhere, with the first as its champion."""
     folder = tmp_path_factory.mktemp("run")
     dataset = f"dataset={pocket_lender(folder)}"
+    (folder / "second").mkdir()
+    shutil.copy(tracking_store, folder / "second")
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         patch.setenv("CREDIT_COMMIT", "c" * 40)  # somebody may commit between the two
-        patch.setenv("CREDIT_HOME", str(folder / "first"))
-        codes = [main(["select", dataset, "versions=[v2]"])]
+        codes = []
         for name, more in (("first", []), ("second", [f"champion={candidate(folder / 'first')}"])):
             patch.setenv("CREDIT_HOME", str(folder / name))
             codes.append(main(["run", dataset, *QUICK, *more]))
@@ -76,7 +79,7 @@ def changed(bundle: Path, copy: Path, change) -> Path:
 
 
 def test_two_runs_with_one_seed_give_the_same_digest(ran):
-    assert ran.codes == [0, 0, 0]
+    assert ran.codes == [0, 0]
     assert read_bundle(candidate(ran.first)).digest == read_bundle(candidate(ran.second)).digest
 
 
@@ -118,7 +121,7 @@ def test_the_candidate_is_a_registered_version_with_its_proof(ran):
     assert version.tags["gate.parity"] == "pass"
     experiment = client.get_experiment_by_name("credit-pocket")
     runs = client.search_runs([experiment.experiment_id])
-    assert {run.data.tags["algorithm"] for run in runs} == {"selection", "logistic", "boosting", "network"}
+    assert {run.data.tags["algorithm"] for run in runs} == {"logistic", "boosting", "network"}
     measured = client.get_run(version.run_id).data.metrics
     assert {
         f"latency.{runtime}.batch_1.p50_us" for runtime in ("torch", "onnxruntime", "int8 dynamic", "openvino")
@@ -129,24 +132,13 @@ def test_the_candidate_is_a_registered_version_with_its_proof(ran):
 def test_every_run_in_mlflow_says_what_was_fitted_on_what(ran):
     client = MlflowClient(tracking_uri=f"sqlite:///{ran.first / 'mlflow.db'}")
     experiment = client.get_experiment_by_name("credit-pocket").experiment_id
-    runs = client.search_runs([experiment], "tags.algorithm != 'selection'")
+    runs = client.search_runs([experiment])
     found = {run.data.params["algorithm"]: run.data.params for run in runs}
     assert found["logistic"]["model.C"] == "1.0"
     assert found["boosting"]["model.max_leaf_nodes"] == "10"
     assert found["network"]["model.folds"] == "2"
     assert {params["dataset.version"] for params in found.values()} == {"v2"}
     assert all("drop_duplicates" in params["dataset.recipe"] for params in found.values())
-
-
-def test_a_selection_is_tracked_and_in_the_report_of_the_next_run(ran):
-    (kept,) = (ran.first / "reports").glob("pocket-v2-selection-*.txt")
-    told = kept.read_text().splitlines()[-1]
-    assert "fields are within one standard error" in told
-    assert told in (ran.first / "reports" / "pocket-run.html").read_text()
-    client = MlflowClient(tracking_uri=f"sqlite:///{ran.first / 'mlflow.db'}")
-    experiment = client.get_experiment_by_name("credit-pocket").experiment_id
-    (run,) = client.search_runs([experiment], "tags.algorithm = 'selection'")
-    assert {"enough", "importance.net_income", "elimination.auc_of_1"} <= set(run.data.metrics)
 
 
 def test_verify_repeats_the_proof_and_sees_another_model(ran, capsys):
@@ -230,7 +222,8 @@ def test_figures_for_the_cards_name_the_digest_and_commit_of_their_bundle(ran, t
     assert kept["commit"] == "c" * 40
 
 
-def test_a_failed_gate_registers_nothing_and_ends_with_3(ran, tmp_path, monkeypatch, capsys):
+def test_a_failed_gate_registers_nothing_and_ends_with_3(ran, tracking_store, tmp_path, monkeypatch, capsys):
+    shutil.copy(tracking_store, tmp_path)
     monkeypatch.setenv("CREDIT_HOME", str(tmp_path))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     poor = ["algorithms=[logistic,network]", "model.epochs=1", "model.learning_rate=1e-9"]
@@ -264,36 +257,23 @@ def test_a_home_that_cannot_be_written_is_one_line(ran, tmp_path, monkeypatch, c
     ("sent", "moment"),
     [(signal.SIGINT, "export to ONNX"), (signal.SIGTERM, "fit network"), (signal.SIGKILL, "record 1 runs")],
 )
-def test_an_interrupted_run_leaves_nothing_half_written(tmp_path, monkeypatch, tracking_store, sent, moment):
-    shutil.copy(tracking_store, tmp_path)
-    monkeypatch.setenv("CREDIT_HOME", str(tmp_path))
+def test_an_interrupted_run_leaves_nothing_half_written(lender, monkeypatch, tracking_store, sent, moment):
+    lender.home.mkdir()
+    shutil.copy(tracking_store, lender.home)
+    monkeypatch.setenv("CREDIT_HOME", str(lender.home))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    command = ["run", f"dataset={pocket_lender(tmp_path)}", *QUICK, *SMALL]
-    said = interrupted(command, sent, moment)
-    made = tmp_path / "bundles" / "pocket"
+    command = ["run", f"dataset={lender.yaml}", *QUICK, *SMALL]
+    ended, said = run_until(command, moment, sent, lender.folder / "said")
+    made = lender.home / "bundles" / "lender"
     if sent in ENDED:
-        assert said.splitlines()[-1] == f"credit-train run: {ENDED[sent][1]}; nothing half-written was kept"
+        code, how = ENDED[sent]
+        assert ended == code
+        assert said.splitlines()[-1] == f"credit-train run: {how}; nothing half-written was kept"
         assert list(made.glob("*")) == []
         return
+    assert ended == -sent
     (bundle,) = made.glob("[!.]*/")
     before = read_bundle(bundle).manifest.dataset
-    assert MlflowClient(tracking_uri=f"sqlite:///{tmp_path / 'mlflow.db'}").search_registered_models() == []
+    assert MlflowClient(tracking_uri=f"sqlite:///{lender.home / 'mlflow.db'}").search_registered_models() == []
     assert main(command) == 3, "the next run comes as far as its gates, which miss the baselines"
     assert {read_bundle(one).manifest.dataset for one in made.glob("[!.]*/")} == {before}
-
-
-def interrupted(command: list[str], sent: signal.Signals, moment: str) -> str:
-    """What a verb said until a signal ended it, sent once it had said a certain thing."""
-    # A shell's background job ignores SIGINT, and so do its children unless they say otherwise.
-    code = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-    code += "from credit_training.cli import main; sys.exit(main(sys.argv[1:]))"
-    with subprocess.Popen([sys.executable, "-c", code, *command], stderr=subprocess.PIPE) as process:
-        said = b""
-        while moment.encode() not in said:
-            more = os.read(process.stderr.fileno(), 4096)
-            assert more, f"ended before {moment!r}: {said.decode()}"
-            said += more
-        process.send_signal(sent)
-        said += process.stderr.read()
-    assert process.returncode == (ENDED[sent][0] if sent in ENDED else -sent)
-    return said.decode()
