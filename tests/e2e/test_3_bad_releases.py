@@ -57,6 +57,12 @@ def disagreeing(platform: Platform, folder: Path) -> ModelPin:
     return ModelPin(tag=image.tag, modelDigest=made.digest, imageDigest=image.digest)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def no_image_stays() -> Iterator[None]:
+    yield
+    subprocess.run(["docker", "image", "rm", "credit-model:disagreeing-1"], capture_output=True)
+
+
 def crashing() -> ImagePin:
     """The service's image, but what serves ends at once."""
     path = image_file(ENVIRONMENT, "scoring-api")

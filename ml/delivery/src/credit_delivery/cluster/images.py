@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from credit_delivery.environments import ImagePin
-from credit_delivery.programs import run
+from credit_delivery.programs import run, succeeds
 
 SERVICES = ("scoring-api", "drift-monitor", "tracking")
 TRAINING = "credit-training"
 DOCKERFILES = {name: f"services/{name}/Dockerfile" for name in SERVICES} | {TRAINING: "ml/training/Dockerfile"}
 ARGUMENTS = ("PIP_CERT", "PIP_INDEX_URL", "CREDIT_COMMIT")
 MODEL = Path("ml/delivery/images/credit-model")
+LOCAL = "local-"
+"""What the tag of an image begins with that nobody but this machine has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,22 @@ def build_model(tag: str, bundle: Path) -> Image:
         return _tagged("credit-model", _build(context / "Dockerfile", context), tag)
 
 
+def forget_old() -> list[str]:
+    """Remove the images that newer ones of the same name replaced; gives those that stay, and every model's."""
+    stay = _listed("credit-model:*")
+    for name in DOCKERFILES:
+        found = _listed(f"{name}:{LOCAL}*")
+        # One that a container runs cannot be removed, and should not.
+        stay += found[:1] + [old for old in found[1:] if not succeeds(["docker", "image", "rm", old])]
+    return stay
+
+
+def _listed(reference: str) -> list[str]:
+    """Local images by a pattern of name and tag, the newest first."""
+    command = ["docker", "image", "ls", "--filter", f"reference={reference}", "--format", "{{.Repository}}:{{.Tag}}"]
+    return run(command).split()
+
+
 def _build(dockerfile: Path, context: Path) -> str:
     """Build; gives the image's id. Arguments are passed on only where the environment has them."""
     arguments = [part for name in ARGUMENTS for part in ("--build-arg", name)]
@@ -62,6 +80,6 @@ def _build(dockerfile: Path, context: Path) -> str:
 
 
 def _tagged(name: str, digest: str, tag: str = "") -> Image:
-    image = Image(name, tag or f"local-{digest.removeprefix('sha256:')[:12]}", digest)
+    image = Image(name, tag or f"{LOCAL}{digest.removeprefix('sha256:')[:12]}", digest)
     run(["docker", "tag", digest, image.reference])
     return image

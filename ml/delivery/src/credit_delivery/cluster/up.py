@@ -19,7 +19,7 @@ from credit_delivery.cluster import (
 )
 from credit_delivery.cluster.images import Image
 from credit_delivery.cluster.kubectl import apply, kubectl
-from credit_delivery.cluster.progress import Table, step
+from credit_delivery.cluster.progress import LAST_WORDS, Table, step
 from credit_delivery.environments import ENVIRONMENTS, image_file, with_pin
 from credit_delivery.programs import run
 from credit_delivery.record import ReleaseRecord
@@ -29,6 +29,7 @@ PORTS = Path(__file__).with_name("ports.yaml")
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 TRAINING_NODES = "credit-scoring/training=true"
 PATIENCE_S = 900.0
+KUBECTL = f"kubectl --context {nodes.CONTEXT}"
 
 
 def up(*, training: bool = False) -> None:
@@ -38,7 +39,7 @@ def up(*, training: bool = False) -> None:
         training: also build the image of the retraining job, which is several GB, and load it where that job runs.
 
     Raises:
-        DeliveryError: a step failed; the line before names it.
+        DeliveryError: a step failed; the line before names it, and the error the command that shows more.
     """
     nodes.check()
     with step("images of the services"):
@@ -55,21 +56,21 @@ def up(*, training: bool = False) -> None:
         loading = beside.submit(_load, [*services, *carriers])
         # Minutes of disk, for jobs that come later: nobody else waits for it.
         loading_large = beside.submit(_load, large, TRAINING_NODES)
-        with step("namespaces and secrets"):
+        with step("namespaces and secrets", f"{KUBECTL} get namespaces,secrets,events --all-namespaces"):
             _namespaces()
             for environment in ENVIRONMENTS:
                 secrets.provide(environment)
             secrets.provide_monitoring()
-        with step("git server with a snapshot of the working tree"):
+        with step("git server with a snapshot of the working tree", f"{KUBECTL} describe pods --namespace git-server"):
             git_server.start()
             repository.push("main")
-        with step("Argo CD"):
+        with step("Argo CD", f"{KUBECTL} describe pods --namespace {argocd.NAMESPACE}"):
             argocd.install()
         with step("images on the nodes"):
             loading.result()
-        names = argocd.bootstrap(ENVIRONMENTS)
-        applications.refresh()
         with step("every Application Synced and Healthy"):
+            names = argocd.bootstrap(ENVIRONMENTS)
+            applications.refresh()
             applications.wait(names, repository.head(), PATIENCE_S, Table().show)
         if training:
             with step("the training image on its node"):
@@ -96,10 +97,17 @@ def deliver(repository: Repository, release: ReleaseRecord) -> None:
 
 
 def down() -> None:
-    """Leave nothing: the cluster, and what is kept of its git."""
+    """Leave nothing but what makes the next `up` quicker, and say what that is."""
     nodes.delete()
     checkout.remove()
     run(["git", "update-ref", "-d", git_server.REF])
+    LAST_WORDS.unlink(missing_ok=True)
+    kept = images.forget_old()
+    print(f"""kept for the next make up:
+  images          {" ".join(kept) or "none"}
+                  without them: docker image rm …, docker builder prune
+  trained models  {models.TRAINING}, var/bundles
+                  without them: rm -r {models.TRAINING}, make clean""")
 
 
 def _namespaces() -> None:
@@ -138,7 +146,7 @@ def _load(chosen: list[Image], label: str = "") -> None:
 
 def _addresses() -> str:
     def read(namespace: str, name: str, key: str) -> str:
-        get = f"kubectl --context {nodes.CONTEXT} --namespace {namespace} get secret {name}"
+        get = f"{KUBECTL} --namespace {namespace} get secret {name}"
         return f"{get} --output jsonpath='{{.data.{key}}}' | base64 --decode"
 
     return f"""
