@@ -32,7 +32,7 @@ def write_page(name: str, story: str, plan: Plan, lives: Lives, folder: Path, *s
     folder.mkdir(parents=True, exist_ok=True)
     _picture(lives, folder / f"replay-{name}.png")
     parts = [
-        f"# Replay: {name}\n\n{story}\n\n{_rules(plan)}\n\nMade by `make replay DATASET={name}`.\n",
+        f"# Replay: {name}\n\n{story}\n\n{_rules(plan)}\n\nMade by `{_command(name)}`.\n",
         f"![PSI, Gini and default rate over time](replay-{name}.png)\n",
         "## When each signal fired, without any retraining\n",
         _signals(lives["never"]),
@@ -47,6 +47,11 @@ def write_page(name: str, story: str, plan: Plan, lives: Lives, folder: Path, *s
     path = folder / f"replay-{name}.md"
     path.write_text("\n".join(parts), encoding="utf-8")
     return path
+
+
+def _command(name: str) -> str:
+    """What makes the page anew, from the repository's root."""
+    return f"{'' if name == 'simulated' else 'CREDIT_DATA_DIR=path/to/data '}make replay DATASET={name}"
 
 
 def _rules(plan: Plan) -> str:
