@@ -119,6 +119,26 @@ def test_platform_applications_come_from_where_their_files_say(tmp_path: Path, i
 
 
 @pytest.mark.parametrize("item", platform(), ids=lambda item: item["name"])
+def test_the_platform_on_kind_differs_only_by_facts_cloud_values_and_its_own_file(tmp_path: Path, item: Any) -> None:
+    on_kind, in_cloud = (application(tmp_path, kind, item) for kind in (True, False))
+    charts = [made["source"]["helm"] for made in (on_kind, in_cloud)]
+    charts[1].pop("parameters", None)
+    if "valueFiles" in item:
+        charts[0]["valueFiles"].remove("/environments/kind.yaml")
+    assert [chart.pop("valuesObject") for chart in charts] == [
+        item["values"],
+        merged(item["values"], item.get("cloudValues", {})),
+    ]
+    assert on_kind == in_cloud
+
+
+def merged(values: Any, over: Any) -> Any:
+    if not (isinstance(values, dict) and isinstance(over, dict)):
+        return over
+    return values | {key: merged(values.get(key), value) for key, value in over.items()}
+
+
+@pytest.mark.parametrize("item", platform(), ids=lambda item: item["name"])
 def test_the_clouds_facts_reach_the_charts_that_ask_for_them(tmp_path: Path, item: Any) -> None:
     told = source(tmp_path, False, item)["helm"].get("parameters", [])
     assert {one["name"]: one["value"] for one in told} == {

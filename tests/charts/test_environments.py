@@ -1,13 +1,29 @@
 import copy
+import json
+import re
 import subprocess
 from typing import Any
 
 import pytest
 import yaml
 
-from .rendering import CHARTS, ENVIRONMENTS, ROOT, Object, containers, name, pod_template, render, targets
+from .rendering import (
+    CHARTS,
+    ENVIRONMENTS,
+    ROOT,
+    Object,
+    admission,
+    bootstrap,
+    containers,
+    name,
+    pod_template,
+    render,
+    targets,
+)
 
 DIGEST = r"^sha256:[0-9a-f]{64}$"
+# An image with its registry, and with its digest; the group is what kind calls it.
+PINNED = re.compile(r"[0-9a-z.-]+/([a-z-]+:[0-9a-z._-]+)@sha256:[0-9a-f]{64}")
 # Where files go is a bucket in the cloud and a volume on kind.
 PLACES = ("--artifacts-destination=", "reports.folder=")
 VOLUMES = {"artifacts", "reports"}
@@ -137,6 +153,27 @@ def without_listed_differences(found: Object) -> Object:
         for rule in spec["ingress"]:
             rule["from"] = [entry for entry in rule["from"] if "except" not in entry.get("ipBlock", {})]
     return found
+
+
+def test_admission_on_kind_differs_only_by_how_images_are_named_and_the_database() -> None:
+    on_kind, in_cloud = (json.dumps(admission(kind)) for kind in (True, False))
+    assert in_cloud != (named := PINNED.sub(r"\1", in_cloud))
+    assert on_kind.replace(r",\"postgres:15-bookworm\"", "") == named
+
+
+def test_bootstrap_on_kind_differs_only_as_listed() -> None:
+    on_kind, in_cloud = ({name(found): copy.deepcopy(found) for found in bootstrap(kind)} for kind in (True, False))
+    credit, platform = on_kind["ApplicationSet/credit"]["spec"], in_cloud["ApplicationSet/platform"]["spec"]
+    credit["generators"][0]["matrix"]["generators"][1]["list"]["elements"].remove(
+        {"application": "postgres", "values": []}
+    )
+    credit["templatePatch"] = credit["templatePatch"].replace("        - /environments/kind.yaml\n", "")
+    for chart in ("aws-load-balancer-controller", "cluster-autoscaler"):
+        platform["generators"][0]["git"]["files"].remove({"path": f"argocd/platform/{chart}.yaml"})
+    # What it makes of each file is compared in test_argocd.
+    for found in (on_kind, in_cloud):
+        found["ApplicationSet/platform"]["spec"].pop("templatePatch")
+    assert on_kind == in_cloud
 
 
 def test_what_the_cluster_decides_is_the_same_in_every_chart() -> None:
