@@ -21,7 +21,7 @@ INPUTS = {"numbers", "categories"}
 OUTPUT = "pd"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ServedModel:
     """A bundle that reproduced its golden applicants here; `tag` is what people call it."""
 

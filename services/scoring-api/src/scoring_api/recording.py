@@ -2,54 +2,52 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
+from itertools import repeat
 from time import perf_counter, time_ns
 
 from credit_contract.decision import DecisionRecord, GivenReason, Provenance
 from scoring_api.answer import Answer
 from scoring_api.ask import Ask
 from scoring_api.journal import Entry
+from scoring_api.model import ServedModel
+from scoring_api.reasons import Reason
 
 
 def entries_of(answer: Answer, ask: Ask, image_digest: str) -> list[Entry]:
     """An entry for each applicant, in their order."""
-    provenance = _provenance(answer, ask, image_digest)
+    provenance = Provenance(
+        ask.request_id, _now(), ask.caller, ask.reference, *_computed_by(answer.model, image_digest)
+    )
     latency_us = round((perf_counter() - ask.started) * 1e6)
     scores, batch = answer.scores, answer.batch
-    entries = []
-    for row, (decision_id, values, monitoring) in enumerate(
-        zip(answer.ids(), batch.values(), batch.monitoring(), strict=True)
-    ):
-        record = DecisionRecord(
-            id=decision_id,
-            provenance=provenance,
-            pd=scores.pd[row],
-            score=scores.score[row],
-            decision=scores.decision[row],
-            band=scores.band[row],
-            reasons=tuple(GivenReason(why.field, why.contribution) for why in answer.reasons[row]),
-            fields_not_scored=batch.not_scored,
-            latency_us=latency_us,
-        )
-        entries.append(Entry(record, values, monitoring))
-    return entries
-
-
-def _provenance(answer: Answer, ask: Ask, image_digest: str) -> Provenance:
-    bundle = answer.model.bundle
-    return Provenance(
-        request_id=ask.request_id,
-        time=_now(),
-        caller=ask.caller,
-        reference=ask.reference,
-        model_tag=answer.model.tag,
-        model_digest=bundle.digest,
-        policy_version=bundle.policy.version,
-        policy_digest=bundle.policy_digest,
-        image_digest=image_digest,
-        commit=bundle.manifest.commit,
+    records = map(
+        DecisionRecord,
+        answer.ids(),
+        repeat(provenance),
+        scores.pd,
+        scores.score,
+        scores.decision,
+        scores.band,
+        map(_given, answer.reasons),
+        repeat(batch.not_scored),
+        repeat(latency_us),
     )
+    return list(map(Entry, records, batch.values(), batch.monitoring()))
+
+
+def _given(reasons: Sequence[Reason]) -> tuple[GivenReason, ...]:
+    return tuple([GivenReason(why.field, why.contribution) for why in reasons]) if reasons else ()
+
+
+@lru_cache(maxsize=1)
+def _computed_by(model: ServedModel, image_digest: str) -> tuple[str, str, str, str, str, str]:
+    """The end of a provenance, in its order: the same for every answer of a model."""
+    bundle = model.bundle
+    policy = bundle.policy.version, bundle.policy_digest
+    return model.tag, bundle.digest, *policy, image_digest, bundle.manifest.commit
 
 
 def _now() -> str:

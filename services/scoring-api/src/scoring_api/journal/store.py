@@ -124,7 +124,7 @@ class Store:
         driver = self._driver()
         for statement, (_, table) in zip(self._statements[again], rows.by_table(), strict=True):
             if table:
-                driver.executemany(statement, table)
+                driver.executemany(statement, map(tuple, table))  # sqlite3 binds nothing else as fast
         driver.commit()
 
     def _driver(self) -> Any:

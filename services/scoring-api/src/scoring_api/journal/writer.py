@@ -28,7 +28,6 @@ from scoring_api.journal.spool import Spool
 from scoring_api.journal.store import KeyTaken, Store
 from scoring_api.logs import log
 
-MOST_AT_ONCE = 512
 DRAINED_AT_ONCE = 2_048
 RETRY_S = 1.0
 AWAY = "the journal's database is away"
@@ -93,20 +92,12 @@ class Writer:
         self._store.disconnect()
 
     def _take(self) -> tuple[list[Job], bool]:
-        """Wait for a job, then take all that wait, up to a batch; false at the end."""
-        jobs: list[Job] = []
+        """Wait for jobs; false at the end."""
         try:
-            more = self._jobs.get(timeout=self._patience())
-            size = 0
-            while more is not None:
-                jobs += more
-                size += sum(len(job.entries) for job in more)
-                if size >= MOST_AT_ONCE:
-                    return jobs, True
-                more = self._jobs.get_nowait()
+            jobs = self._jobs.get(timeout=self._patience())
         except queue.Empty:
-            return jobs, True
-        return jobs, False
+            return [], True
+        return jobs or [], jobs is not None
 
     def _patience(self) -> float | None:
         """Seconds until there is something to do without a job."""
