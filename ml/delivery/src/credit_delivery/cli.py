@@ -174,8 +174,11 @@ def _tools(chosen: argparse.Namespace) -> None:
 
 def _images(_: argparse.Namespace) -> None:
     from credit_delivery.cluster import images
+    from credit_delivery.cluster.progress import step
 
-    for image in images.build(images.SERVICES):
+    with step("images of the services"):
+        built = images.build(images.SERVICES)
+    for image in built:
         print(f"{image.reference}  {image.digest}")
 
 
