@@ -18,6 +18,7 @@ CHARTS = ROOT / "charts"
 ENVIRONMENTS = ("staging", "production")
 WORKLOADS = {"Deployment", "StatefulSet", "Job", "CronJob"}
 REPOSITORY = "https://git.example/credit.git"
+SCHEMAS = "tests/charts/schemas/{{ .ResourceKind }}{{ .KindSuffix }}.json"
 CLOUD = {
     "cluster": "credit-production-cluster",
     "region": "eu-central-1",
@@ -57,6 +58,13 @@ def program(name: str) -> str:
 
 def run(*command: str, given: str = "") -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, input=given, capture_output=True, text=True, cwd=ROOT)
+
+
+def kubeconform(documents: list[Object]) -> str:
+    """What it says against the schemas of this folder; nothing where all is well."""
+    given = yaml.safe_dump_all(documents)
+    result = run(program("kubeconform"), "-strict", "-schema-location", SCHEMAS, given=given)
+    return result.stdout + result.stderr
 
 
 @functools.cache

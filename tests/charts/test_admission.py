@@ -4,8 +4,7 @@ from typing import Any
 import celpy
 import pytest
 
-from .rendering import Object, Target, admission, containers, name, pod_template, program, run, workloads
-from .test_rendering import kubeconform
+from .rendering import Object, Target, admission, containers, kubeconform, name, pod_template, program, run, workloads
 
 STRANGER = "docker.io/library/miner:1"
 PERSON = "somebody@example.com"

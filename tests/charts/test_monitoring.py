@@ -7,8 +7,7 @@ import yaml
 import drift_monitor.metrics
 import scoring_api.metrics
 
-from .rendering import CHARTS, ENVIRONMENTS, ROOT, helm, program, run
-from .test_rendering import kubeconform
+from .rendering import CHARTS, ENVIRONMENTS, ROOT, helm, kubeconform, program, run
 
 RULES = CHARTS / "monitoring/rules"
 TOPICS = sorted(path for path in RULES.glob("*.yaml") if not path.stem.endswith("_tests"))

@@ -11,6 +11,7 @@ from .rendering import (
     ROOT,
     Target,
     bootstrap,
+    kubeconform,
     name,
     pod_template,
     program,
@@ -20,14 +21,7 @@ from .rendering import (
     workloads,
 )
 
-SCHEMAS = "tests/charts/schemas/{{ .ResourceKind }}{{ .KindSuffix }}.json"
 EACH = pytest.mark.parametrize("target", targets(), ids=str)
-
-
-def kubeconform(documents: list[dict[str, object]]) -> str:
-    given = yaml.safe_dump_all(documents)
-    result = run(program("kubeconform"), "-strict", "-schema-location", SCHEMAS, given=given)
-    return result.stdout + result.stderr
 
 
 @EACH

@@ -4,8 +4,7 @@ import pytest
 import yaml
 
 from .network import Endpoint, reaches
-from .rendering import CHARTS, Object, Target, helm, pod_template, program, render, run, targets
-from .test_rendering import kubeconform
+from .rendering import CHARTS, Object, Target, helm, kubeconform, pod_template, program, render, run, targets
 
 VALUES = yaml.safe_load((CHARTS / "scoring-api/values.yaml").read_text())
 
