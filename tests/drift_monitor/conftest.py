@@ -1,5 +1,6 @@
 import datetime
 import secrets
+from dataclasses import replace
 from types import SimpleNamespace
 
 import boto3
@@ -68,12 +69,13 @@ def portfolio(tmp_path_factory):
     """A lender on the simulator: what its model was made from, its bundle, and a way to let it decide on a scenario."""
     reference = simulate(Scenario(seed=7, start="2020-01", months=12, applicants_per_month=1500))
     score = Scorer(reference)
-    bundle = _write_bundle(reference, score, tmp_path_factory.mktemp("bundles") / "champion")
-    successor = _write_bundle(reference, score, bundle.path.with_name("successor"), "d" * 40)
+    draft, folder = _draft(reference, score), tmp_path_factory.mktemp("bundles")
+    bundle = write_bundle(draft, folder / "champion")
+    successor = write_bundle(replace(draft, commit="d" * 40), folder / "successor")
     return SimpleNamespace(reference=reference, score=score, bundle=bundle, successor=successor, decide=_decide)
 
 
-def _write_bundle(reference, score, path, commit="c" * 40):
+def _draft(reference, score):
     rows = np.flatnonzero(reference.underwritten)
     lent = reference.take(rows)
     pds = score(lent).astype(np.float32)
@@ -86,21 +88,18 @@ def _write_bundle(reference, score, path, commit="c" * 40):
         np.ones(len(rows)),
     )
     applicants = synthesise(SCHEMA, baseline, 8, seed=1)
-    return write_bundle(
-        Draft(
-            dataset=DatasetVersion(name="simulated", version="v2", sha256="0" * 64, holdout_sha256="1" * 64),
-            commit=commit,
-            config_sha256="2" * 64,
-            seeds={},
-            libraries={},
-            model=b"never run here",
-            schema=SCHEMA,
-            policy=POLICY,
-            baseline=baseline,
-            golden=GoldenSet(applicants=tuple(applicants), pd=tuple(0.5 for _ in applicants)),
-            evaluation={"network": {"gini": 0.5}},
-        ),
-        path,
+    return Draft(
+        dataset=DatasetVersion(name="simulated", version="v2", sha256="0" * 64, holdout_sha256="1" * 64),
+        commit="c" * 40,
+        config_sha256="2" * 64,
+        seeds={},
+        libraries={},
+        model=b"never run here",
+        schema=SCHEMA,
+        policy=POLICY,
+        baseline=baseline,
+        golden=GoldenSet(applicants=tuple(applicants), pd=tuple(0.5 for _ in applicants)),
+        evaluation={"network": {"gini": 0.5}},
     )
 
 

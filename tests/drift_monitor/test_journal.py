@@ -1,5 +1,6 @@
 import json
 import secrets
+from datetime import UTC, datetime
 
 import pandas as pd
 import pytest
@@ -7,6 +8,7 @@ from sqlalchemy import create_engine, delete
 
 from credit_simulator import Scenario
 from drift_monitor.cli import main
+from drift_monitor.journal import any_decided
 from scoring_api.journal.tables import applicants, decisions, metadata, outcomes
 from tests.drift_monitor.recorded import fill
 
@@ -50,6 +52,15 @@ def test_the_journal_and_files_give_the_same_verdict(portfolio, history, address
     (verdict,) = from_journal
     assert verdict["maturity"]["realised"]["outcomes"] > 300
     assert {row["attribute"] for row in verdict["fairness"]} == {"sex", "age"}
+
+
+def test_a_journal_tells_whether_a_known_model_decided(portfolio, address, tmp_path):
+    scenario = Scenario(seed=13, start="2022-01", months=1, applicants_per_month=100)
+    fill(address, portfolio.decide(portfolio, scenario, tmp_path / "history")).dispose()
+    january, february, march = (datetime(2022, month, 1, tzinfo=UTC) for month in (1, 2, 3))
+    assert any_decided(address, [portfolio.bundle.digest], january, february)
+    assert not any_decided(address, [portfolio.bundle.digest], february, march)
+    assert not any_decided(address, ["f" * 64], january, february)
 
 
 def test_before_the_first_outcome_a_journal_is_judged_without(portfolio, history, address, tmp_path, monkeypatch):
