@@ -199,6 +199,7 @@ def test_large_bodies_wait_only_while_there_is_room(serve: Serve, path: bytes) -
         )
         ((status, told),) = answers(refused, 1)
         assert (status, told["code"]) == (503, "overloaded")
+        refused.sendall(padded[-1:])
         assert ended(refused)
         assert client.post("/v1/score", json=GOOD).status_code == 200
         other.sendall(padded[-1:])

@@ -30,6 +30,7 @@ from scoring_api.errors import (
     ServiceError,
     UnsupportedMediaTypeError,
 )
+from scoring_api.lingering import CLOSE, Lingering
 from scoring_api.logs import log, refused
 from scoring_api.media import is_json
 from scoring_api.metrics import Metrics
@@ -151,10 +152,13 @@ class Edge:
         """ASGI."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
-        elif scope["path"] == SCORE and scope["method"] == "POST":
-            await self._score(scope, receive, send)
+            return
+        client = Lingering(receive, send)
+        if scope["path"] == SCORE and scope["method"] == "POST":
+            await self._score(scope, client.receive, client.send)
         else:
-            await self._others(scope, receive, send)
+            await self._others(scope, client.receive, client.send)
+        await client.end()
 
     async def _score(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers, content, unread = dict(scope["headers"]), b"", None
@@ -232,7 +236,7 @@ class Edge:
 async def _send(reply: Reply, send: Send) -> None:
     headers = [*reply.headers, (b"content-length", str(len(reply.body)).encode())]
     if reply.closes:
-        headers.append((b"connection", b"close"))
+        headers.append(CLOSE)
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     await send({"type": "http.response.body", "body": reply.body})
 
