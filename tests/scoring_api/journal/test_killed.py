@@ -10,7 +10,7 @@ from ..toy import BAD, GOOD  # noqa: TID252
 from .test_commands import run
 from .test_faults import recorded
 
-CLIENTS, ENOUGH = 8, 400
+CLIENTS, ENOUGH = 8, 200
 BODIES = [GOOD, BAD, [BAD, GOOD, BAD]]
 
 
