@@ -88,11 +88,12 @@ def counted_outcomes(
         " bool_or(defaulted) <> bool_and(defaulted) AS conflicting"
         f" FROM outcomes WHERE recorded_at <= {stamp(as_of)} AND defaulted IS NOT NULL GROUP BY 1"
     )
-    rows = history.rows(
+    counting = (
         f"SELECT {BUCKET} AS bucket, defaulted, {SUM_OF_PDS}, count(*), count(*) FILTER (conflicting)"
         f" FROM (SELECT id, pd FROM decisions WHERE {members} AND pd BETWEEN 0 AND 1) JOIN ({known})"
         " ON id = decision_id GROUP BY 1, 2 ORDER BY 1, 2"
     )
+    rows = history.rows(counting) if decided else []  # mostly there is one model: of others' outcomes nothing is read
     count = np.array([row[3] for row in rows], dtype=np.int64)
     return CountedOutcomes(
         start=start,
