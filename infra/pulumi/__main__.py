@@ -7,7 +7,7 @@ from pulumi import ResourceOptions
 
 from credit_infra.alarms import Alarms
 from credit_infra.cluster import Cluster
-from credit_infra.constants import ARGOCD_NAMESPACE
+from credit_infra.constants import ARGOCD_NAMESPACE, MONITORING_SECRETS
 from credit_infra.continuous_integration import ContinuousIntegration
 from credit_infra.database import Database
 from credit_infra.encryption import Encryption
@@ -64,7 +64,7 @@ settings = load()
 facts: ClusterFacts | None = None
 if settings.cloud:
     cluster_access, facts = cloud(settings.cloud)
-    store = aws_store(settings.cloud.network.region)
+    store = aws_store(settings.cloud.network.region, pulumi.get_stack())
 else:
     cluster_access = kubernetes.Provider("kubernetes", context=settings.gitops.context, namespace=ARGOCD_NAMESPACE)
     store = local_store()
@@ -72,4 +72,4 @@ else:
 into_cluster = ResourceOptions(provider=cluster_access)
 GitOps(settings.gitops, store, facts, pulumi.Config().get_secret("deployKey"), into_cluster)
 pulumi.export("environments", list(settings.gitops.environments))
-pulumi.export("secrets", list(store.secrets))
+pulumi.export("secrets", [*store.secrets, *MONITORING_SECRETS])

@@ -11,7 +11,7 @@ import yaml
 from stacks import CLOUD_STACKS, STACKS
 
 from credit_infra.argocd_install import INSTALL_FILE, REPOSITORY_ROOT, install_config, install_objects
-from credit_infra.constants import EXTERNAL_SECRETS_VERSION, SECRETS
+from credit_infra.constants import EXTERNAL_SECRETS_VERSION, MONITORING_NAMESPACE, MONITORING_SECRETS, SECRETS
 from credit_infra.errors import InstallError
 from credit_infra.recording import PROJECT_ROOT, Recording
 
@@ -99,8 +99,10 @@ def test_every_environment_gets_every_secret(recordings: Mapping[str, Recording]
     objects = application(recordings[stack])["source"]["helm"]["valuesObject"]["extraObjects"]
     filled = {(entry["metadata"]["namespace"], entry["metadata"]["name"]) for entry in objects[1:]}
     names = {*SECRETS, "postgres"} if stack == "kind" else set(SECRETS)
-    assert filled == {(environment, name) for environment in ENVIRONMENTS[stack] for name in names}
-    assert objects[0]["spec"]["conditions"] == [{"namespaces": ENVIRONMENTS[stack]}]
+    wanted = {(environment, name) for environment in ENVIRONMENTS[stack] for name in names}
+    assert filled == wanted | {(MONITORING_NAMESPACE, name) for name in MONITORING_SECRETS}
+    assert objects[0]["spec"]["conditions"] == [{"namespaces": [*ENVIRONMENTS[stack], MONITORING_NAMESPACE]}]
+    assert {entry["metadata"]["annotations"]["argocd.argoproj.io/sync-wave"] for entry in objects} == {"1"}
 
 
 def test_a_cloud_secret_is_read_under_the_name_that_was_made(cloud: Recording) -> None:
@@ -116,7 +118,11 @@ def test_the_operator_is_pinned_and_fenced(recordings: Mapping[str, Recording], 
     project = recordings[stack].one(kind, "external-secrets-AppProject").inputs["spec"]
     assert application(recordings[stack])["source"]["targetRevision"] == EXTERNAL_SECRETS_VERSION
     assert project["sourceRepos"] == ["https://charts.external-secrets.io"]
-    assert {target["namespace"] for target in project["destinations"]} == {"external-secrets", *ENVIRONMENTS[stack]}
+    assert {target["namespace"] for target in project["destinations"]} == {
+        "external-secrets",
+        "monitoring",
+        *ENVIRONMENTS[stack],
+    }
     assert not any("*" in (entry["group"], entry["kind"]) for entry in project["clusterResourceWhitelist"])
 
 
@@ -131,6 +137,12 @@ def test_on_kind_values_come_from_one_namespace_by_a_reader_of_it_alone(recordin
     }
     store = application(kind)["source"]["helm"]["valuesObject"]["extraObjects"][0]
     assert store["spec"]["provider"]["kubernetes"]["remoteNamespace"] == "secret-source"
+
+
+def test_the_secret_of_grafana_is_the_one_that_its_chart_is_told() -> None:
+    stack = yaml.safe_load((REPOSITORY_ROOT / "argocd/platform/kube-prometheus-stack.yaml").read_text())
+    assert (stack["values"]["grafana"]["admin"]["existingSecret"],) == MONITORING_SECRETS
+    assert stack["namespace"] == MONITORING_NAMESPACE
 
 
 @pytest.mark.parametrize("stack", STACKS)

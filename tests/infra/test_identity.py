@@ -83,7 +83,7 @@ def test_the_operator_reads_this_environments_secrets_only(cloud: Recording) -> 
     read = rights(cloud, "external-secrets")["ReadSecrets"]
     assert set(read["Action"]) == {"secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"}
     assert "*" not in read["Resource"]
-    assert len(read["Resource"]) == 4
+    assert len(read["Resource"]) == 5
 
 
 @pytest.mark.parametrize("workload", ["cluster-autoscaler", "load-balancer-controller"])

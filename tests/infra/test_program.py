@@ -61,7 +61,7 @@ def test_the_provider_refuses_another_account(cloud: Recording) -> None:
 def test_the_kind_stack_makes_the_part_inside_the_cluster_alone(recordings: Mapping[str, Recording]) -> None:
     assert {entry.type.split(":")[0] for entry in recordings["kind"].resources} == {"credit", "kubernetes", "pulumi"}
     names = {entry.name for entry in recordings["kind"].of("kubernetes:core/v1:Namespace")}
-    assert names == {"argocd", "external-secrets", "secret-source", "staging", "production"}
+    assert names == {"argocd", "external-secrets", "monitoring", "secret-source", "staging", "production"}
 
 
 @pytest.mark.parametrize("stack", CLOUD_STACKS)
@@ -88,7 +88,7 @@ def test_outputs_are_what_charts_and_ci_use(cloud: Recording) -> None:
     }
     assert set(cloud.outputs["repositories"]) == set(constants.IMAGES)
     assert cloud.outputs["environments"] == [cloud.stack]
-    assert cloud.outputs["secrets"] == list(constants.SECRETS)
+    assert cloud.outputs["secrets"] == [*constants.SECRETS, *constants.MONITORING_SECRETS]
 
 
 def test_no_module_outgrows_a_reader() -> None:

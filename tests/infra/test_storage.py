@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 from stacks import statements
 
-from credit_infra.constants import IMAGES, SECRETS
+from credit_infra.constants import IMAGES, MONITORING_SECRETS, SECRETS
 from credit_infra.policy import BUCKET_SIDES, DATA
 from credit_infra.recording import Recording
 from credit_infra.registries import RegistriesConfig
@@ -21,7 +21,7 @@ BUCKETS = ("archive", "models", "reports")
 
 def test_what_holds_data_is_protected_and_outlives_the_stack(cloud: Recording) -> None:
     holding = [entry for entry in cloud.resources if entry.type in DATA]
-    assert len(holding) == 17
+    assert len(holding) == 18
     assert [entry.key for entry in holding if not (entry.protect and entry.retain)] == []
 
 
@@ -117,7 +117,7 @@ def test_images_travel_from_staging_to_production_only(recordings: dict[str, Rec
 
 def test_secrets_are_containers_without_a_value(cloud: Recording) -> None:
     names = {entry.inputs["name"] for entry in cloud.of("aws:secretsmanager/secret:Secret")}
-    assert names == {f"credit/{cloud.stack}/{name}" for name in SECRETS}
+    assert names == {f"credit/{cloud.stack}/{name}" for name in (*SECRETS, *MONITORING_SECRETS)}
     assert not any("secretVersion" in entry.type for entry in cloud.resources)
 
 

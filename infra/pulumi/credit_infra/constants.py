@@ -24,6 +24,9 @@ SECRETS: Final = ("scoring-api-journal", "scoring-api-keys", "drift-monitor-jour
 KIND_SECRETS: Final = (*SECRETS, "postgres")
 """On kind PostgreSQL runs in the namespace too, and has a Secret."""
 
+MONITORING_SECRETS: Final = ("grafana-admin",)
+"""Secrets that External Secrets fills in the namespace of monitoring, once per cluster."""
+
 SECRETS_BY_HAND: Final = ("drift-monitor-github",)
 """Asked for where `retraining.by` is `github` alone; filled everywhere, it would be reported as missing elsewhere."""
 

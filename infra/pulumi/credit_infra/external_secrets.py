@@ -20,6 +20,8 @@ from credit_infra.constants import (
     EXTERNAL_SECRETS_REPOSITORY,
     EXTERNAL_SECRETS_VERSION,
     KIND_SECRETS,
+    MONITORING_NAMESPACE,
+    MONITORING_SECRETS,
     PROJECT,
     SECRETS,
 )
@@ -27,6 +29,8 @@ from credit_infra.constants import (
 STORE = PROJECT
 SOURCE_NAMESPACE = "secret-source"
 SOURCE_READER = "secret-reader"
+AFTER_THE_OPERATOR = {"argocd.argoproj.io/sync-wave": "1"}
+"""Argo CD applies these once the operator, whose webhook judges them, is healthy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +41,18 @@ class SecretStore:
     prefix: str
     secrets: Sequence[str]
     """The Secrets that every environment gets."""
+    shared: str
+    """What stands in an environment's place in the names of values that the whole cluster has once."""
 
     def key(self, environment: str, name: str) -> str:
         """The name of one Secret's value in the store."""
         return self.prefix.format(environment=environment) + name
 
 
-def aws_store(region: str) -> SecretStore:
+def aws_store(region: str, stack: str) -> SecretStore:
     """Secrets Manager; the operator's pod has its rights by Pod Identity, so no credential is named."""
-    return SecretStore({"aws": {"service": "SecretsManager", "region": region}}, PROJECT + "/{environment}/", SECRETS)
+    provider = {"aws": {"service": "SecretsManager", "region": region}}
+    return SecretStore(provider, PROJECT + "/{environment}/", SECRETS, stack)
 
 
 def local_store() -> SecretStore:
@@ -53,31 +60,37 @@ def local_store() -> SecretStore:
     ca = {"type": "ConfigMap", "name": "kube-root-ca.crt", "key": "ca.crt", "namespace": SOURCE_NAMESPACE}
     reader = {"name": SOURCE_READER, "namespace": SOURCE_NAMESPACE}
     source = {"remoteNamespace": SOURCE_NAMESPACE, "server": {"caProvider": ca}, "auth": {"serviceAccount": reader}}
-    return SecretStore({"kubernetes": source}, "{environment}-", KIND_SECRETS)
+    return SecretStore({"kubernetes": source}, "{environment}-", KIND_SECRETS, MONITORING_NAMESPACE)
 
 
 def objects(store: SecretStore, environments: Sequence[str]) -> list[dict[str, Any]]:
-    """The ClusterSecretStore, and one ExternalSecret per environment and Secret."""
+    """The ClusterSecretStore, and one ExternalSecret per namespace and Secret."""
+    wanted = [
+        (environment, name, store.key(environment, name)) for environment in environments for name in store.secrets
+    ]
+    wanted += [(MONITORING_NAMESPACE, name, store.key(store.shared, name)) for name in MONITORING_SECRETS]
     cluster_store = {
         "apiVersion": "external-secrets.io/v1",
         "kind": "ClusterSecretStore",
-        "metadata": {"name": STORE},
-        "spec": {"provider": store.provider, "conditions": [{"namespaces": list(environments)}]},
+        "metadata": {"name": STORE, "annotations": AFTER_THE_OPERATOR},
+        "spec": {
+            "provider": store.provider,
+            "conditions": [{"namespaces": [*environments, MONITORING_NAMESPACE]}],
+        },
     }
     return [cluster_store] + [
         {
             "apiVersion": "external-secrets.io/v1",
             "kind": "ExternalSecret",
-            "metadata": {"name": name, "namespace": environment},
+            "metadata": {"name": name, "namespace": namespace, "annotations": AFTER_THE_OPERATOR},
             "spec": {
                 "refreshInterval": "1h",
                 "secretStoreRef": {"kind": "ClusterSecretStore", "name": STORE},
                 "target": {"name": name, "creationPolicy": "Owner"},
-                "dataFrom": [{"extract": {"key": store.key(environment, name)}}],
+                "dataFrom": [{"extract": {"key": key}}],
             },
         }
-        for environment in environments
-        for name in store.secrets
+        for namespace, name, key in wanted
     ]
 
 
@@ -95,12 +108,13 @@ class ExternalSecrets(pulumi.ComponentResource):
             {"group": "external-secrets.io", "kind": "ClusterSecretStore"},
         ]
         here = "https://kubernetes.default.svc"
+        namespaces = (EXTERNAL_SECRETS, *environments, MONITORING_NAMESPACE)
         project = _argocd(
             "AppProject",
             {
                 "description": "External Secrets and what it fills",
                 "sourceRepos": [EXTERNAL_SECRETS_REPOSITORY],
-                "destinations": [{"server": here, "namespace": name} for name in (EXTERNAL_SECRETS, *environments)],
+                "destinations": [{"server": here, "namespace": name} for name in namespaces],
                 "clusterResourceWhitelist": cluster_kinds,
             },
             child,
@@ -111,7 +125,7 @@ class ExternalSecrets(pulumi.ComponentResource):
             "targetRevision": EXTERNAL_SECRETS_VERSION,
             "helm": {"valuesObject": {"installCRDs": True, "extraObjects": objects(store, environments)}},
         }
-        # The operator's webhook answers some seconds after its pod is there; until then the store is refused.
+        # The operator's webhook has its certificate some seconds after its pod is healthy: the store is refused before.
         retry = {"limit": 10, "backoff": {"duration": "10s", "factor": 2, "maxDuration": "3m"}}
         options = ["ServerSideApply=true", "SkipDryRunOnMissingResource=true"]
         _argocd(

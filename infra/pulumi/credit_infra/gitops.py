@@ -15,7 +15,7 @@ from pulumi import Output, ResourceOptions
 from pydantic import Field
 
 from credit_infra.argocd_install import install_config, install_objects
-from credit_infra.constants import ARGOCD_NAMESPACE, EXTERNAL_SECRETS
+from credit_infra.constants import ARGOCD_NAMESPACE, EXTERNAL_SECRETS, MONITORING_NAMESPACE
 from credit_infra.external_secrets import ExternalSecrets, SecretStore
 from credit_infra.model import StackPart
 from credit_infra.place import Place
@@ -24,6 +24,9 @@ BOOTSTRAP_CHART = "../../argocd/bootstrap"
 """As seen from the project's folder, where Pulumi runs the program; absolute, it would differ between machines."""
 
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted", "pod-security.kubernetes.io/warn": "restricted"}
+
+PRIVILEGED = {"pod-security.kubernetes.io/enforce": "privileged"}
+"""As argocd/platform asks for its node exporter: Argo CD sets the same label."""
 
 
 class GitOpsConfig(StackPart):
@@ -75,6 +78,7 @@ class GitOps(pulumi.ComponentResource):
         super().__init__("credit:infra:GitOps", "gitops", None, opts)
         argocd = self._namespace(ARGOCD_NAMESPACE, {})
         namespaces = [self._namespace(EXTERNAL_SECRETS, {})]
+        namespaces += [self._namespace(MONITORING_NAMESPACE, PRIVILEGED)]
         namespaces += [self._namespace(environment, RESTRICTED) for environment in config.environments]
         manifest = install_objects(install_config(), config.manifest)
         install = kubernetes.yaml.v2.ConfigGroup(
