@@ -9,6 +9,7 @@ BUNDLE ?= var/bundles/$(DATASET)/candidate
 PORT ?= 8000
 PACKAGES := ml/contract ml/simulator ml/training ml/delivery services/scoring-api services/drift-monitor
 INFRA := .venv-infra/bin
+TEST_INFRA = $(INFRA)/pytest -q -c infra/pulumi/pyproject.toml tests/infra
 # Airflow pins what everything else has otherwise; these two say which packages its environment is made of.
 AIRFLOW := apache-airflow==3.3.2 --exclude-newer 2026-11-21
 # Promotions and rollbacks go to the git of the cluster that `make up` made, while there is one.
@@ -40,8 +41,9 @@ demo: setup ## train, prove, register, serve, score; then a downturn, the monito
 	$(BIN)/credit-train demo dataset=$(DATASET) $(ARGS)
 	$(BIN)/python -m credit_delivery.downturn $(BUNDLE) var/downturn
 
-test: setup test-infra ## every test that needs no Docker
-	$(BIN)/pytest -n 2 --ignore=tests/images $(ARGS)
+# For two cores: many tests wait, so that three workers are quicker than two, and the Pulumi program's tests fit in beside them.
+test: setup setup-infra ## every test that needs no Docker
+	@$(TEST_INFRA) & infra=$$!; $(BIN)/pytest -n 3 --ignore=tests/images $(ARGS); told=$$?; wait $$infra && exit $$told
 
 test-charts: setup ## of these, what renders charts and judges what came out
 	$(BIN)/pytest -n 2 tests/charts $(ARGS)
@@ -50,7 +52,7 @@ test-images: setup ## the services' images and compose.yaml, by Docker
 	$(BIN)/pytest -q tests/images
 
 test-infra: setup-infra ## the Pulumi program of every stack under mocks
-	$(INFRA)/pytest -q -c infra/pulumi/pyproject.toml tests/infra
+	$(TEST_INFRA)
 
 test-airflow: .venv-airflow/ready ## the Airflow DAG, read by Airflow itself in an environment of its own
 	AIRFLOW_PYTHON=$(CURDIR)/.venv-airflow/bin/python $(BIN)/pytest -q tests/github/test_retraining.py
