@@ -26,7 +26,7 @@ def test_production_refuses_a_model_that_git_does_not_name(platform: Platform) -
 
 
 def test_production_refuses_the_right_image_with_another_model_digest(platform: Platform) -> None:
-    named, other = platform.pin("production").modelDigest, platform.named["production"][0][1].modelDigest
+    named, other = platform.pin("production").modelDigest, platform.pin("staging").modelDigest
     assert other != named
     create(pod(named))
     with pytest.raises(CommandFailedError) as refused:
