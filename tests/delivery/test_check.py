@@ -65,8 +65,11 @@ def test_evidence_of_another_form_is_refused(proposed: World, text: str, message
     assert message in reason
 
 
-def test_a_byte_of_the_gates_that_was_changed_shows(proposed: World) -> None:
+def test_a_change_is_judged_by_the_gates_of_main_and_not_by_its_own(proposed: World) -> None:
+    proposed.git("checkout", "--quiet", "main")
     proposed.commit("ml/training/conf/gates.yaml", GATES.replace("0.6,", "0.97,"))
+    proposed.git("checkout", "--quiet", "promote/staging/b")
+    proposed.commit("ml/training/conf/gates.yaml", GATES.replace("0.6,", "0.0,"))
     assert any("gate failed: auc" in reason for reason in reasons(proposed))
 
 

@@ -27,7 +27,7 @@ from credit_delivery.history import APPROVED, evidence_file
 from credit_delivery.holdout import Rebuild
 from credit_delivery.record import ReleaseRecord
 from credit_delivery.repository import Repository
-from credit_training.gate_file import load_gates
+from credit_training.gate_file import parse_gates
 from scoring_api.model import ServedModel
 
 GATES = "ml/training/conf/gates.yaml"
@@ -125,7 +125,9 @@ def recompute(
     """
     challenger = bundles.released(repository.root, release)
     running = champion(repository, environment, revision)
-    gates = load_gates(repository.root / GATES, release.dataset.name, release.dataset.version)
+    # As the freeze is: a change must not bring the gates along that it passes.
+    text = repository.text(GATES, revision)
+    gates = parse_gates(text, GATES, release.dataset.name, release.dataset.version)
     return evidence(challenger, running, rebuild(release.dataset), gates)
 
 

@@ -17,18 +17,29 @@ from credit_contract.gates import Gate, GateResult, read_gates
 
 
 def load_gates(path: Path, dataset: str, version: str = "") -> tuple[Gate, ...]:
-    """The gates that a dataset's networks must pass, in the order of the file.
+    """The gates of a file for a dataset and one of its versions, as `parse_gates` gives them.
+
+    Raises:
+        GateError: no such file, or as `parse_gates`.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise GateError(f"{path}: {error.strerror}") from None
+    return parse_gates(text, str(path), dataset, version)
+
+
+def parse_gates(text: str, path: str, dataset: str, version: str = "") -> tuple[Gate, ...]:
+    """The gates that a dataset's networks must pass, in the order of the file, whose `path` errors name.
 
     A dataset version may change them too, after the dataset, by its name up to the first hyphen: `journal` does, of
     whatever portfolio and cut-off.
 
     Raises:
-        GateError: no such file, no gates in it, a change of a gate that does not exist, a key that no gate has.
+        GateError: no gates in it, a change of a gate that does not exist, a key that no gate has.
     """
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise GateError(f"{path}: {error.strerror}") from None
+        document = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise GateError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(document, dict) or not document.get("gates"):
