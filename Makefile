@@ -41,7 +41,7 @@ demo: setup ## train, prove, register, serve, score; then a downturn, the monito
 	$(BIN)/credit-train demo dataset=$(DATASET) $(ARGS)
 	$(BIN)/python -m credit_delivery.downturn $(BUNDLE) var/downturn
 
-# For two cores: many tests wait, so that three workers are quicker than two, and the Pulumi program's tests fit in beside them.
+# For two cores: many tests wait for a server or a clock, which is time for a third worker and for the Pulumi program's tests.
 test: setup setup-infra ## every test that needs no Docker
 	@$(TEST_INFRA) & infra=$$!; $(BIN)/pytest -n 3 --ignore=tests/images $(ARGS); told=$$?; wait $$infra && exit $$told
 
