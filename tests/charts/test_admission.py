@@ -50,6 +50,11 @@ def deployment(kind: bool) -> Object:
     return copy.deepcopy(found)
 
 
+def arguments(workload: Object) -> list[str]:
+    found: list[str] = pod_template(workload)["spec"]["containers"][0]["args"]
+    return found
+
+
 def pod(image: str) -> Object:
     return {"kind": "Pod", "spec": {"containers": [{"name": "a", "image": image}]}}
 
@@ -139,7 +144,7 @@ def test_nothing_but_the_model_runs_before_a_container_starts() -> None:
 )
 def test_a_service_of_another_folder_is_refused(args: list[str]) -> None:
     changed = deployment(kind=True)
-    pod_template(changed)["spec"]["containers"][0]["args"] = ["serve", *args]
+    arguments(changed)[:] = [said for said in arguments(changed) if not said.startswith("--bundle")] + args
     (refusal,) = refusals(True, changed)
     assert refusal.startswith("scoring-api serves the folder /bundle only")
 
@@ -148,7 +153,18 @@ def test_a_service_that_leaves_its_words_to_its_image_is_asked_like_any_other() 
     changed = deployment(kind=True)
     del pod_template(changed)["spec"]["containers"][0]["args"]
     del pod_template(changed)["spec"]["initContainers"]
-    assert len(refusals(True, changed)) == 2
+    assert len(refusals(True, changed)) == 3
+
+
+@pytest.mark.parametrize("args", [[], ['model_digest=""'], ["{said}", "model_digest=''"], ["{said}", "{said}"]])
+@pytest.mark.parametrize("kind", [False, True])
+def test_a_service_that_is_not_told_which_model_alone_may_answer_is_refused(kind: bool, args: list[str]) -> None:
+    changed = deployment(kind)
+    (said,) = [said for said in arguments(changed) if said.startswith("model_digest")]
+    arguments(changed).remove(said)
+    arguments(changed).extend(arg.format(said=said) for arg in args)
+    (refusal,) = refusals(kind, changed)
+    assert refusal.startswith("scoring-api is to be told that model ")
 
 
 @pytest.mark.parametrize("where", ["/bundle", "/bundle/model.onnx", ""])

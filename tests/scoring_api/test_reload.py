@@ -26,9 +26,9 @@ def test_on_sighup_the_named_bundle_is_served_without_a_failed_request(bundle: B
     process, client = start(None, "--settings", str(file))
     assert process.stderr
 
-    def reload(path: Path, tag: str, said: str, challenger: Path | None = None) -> dict[str, object]:
+    def reload(path: Path, tag: str, said: str, challenger: Path | None = None, only: str = "") -> dict[str, object]:
         shadow = f"shadow: {{bundle: {challenger}}}\n" if challenger else ""
-        file.write_text(f"bundle: {path}\ntag: {tag}\n{shadow}")
+        file.write_text(f"bundle: {path}\ntag: {tag}\nmodel_digest: '{only}'\n{shadow}")
         process.send_signal(signal.SIGHUP)
         while said not in next(iter(process.stderr or ())):
             assert client.post("/v1/score", json=GOOD).status_code == 200
@@ -46,7 +46,9 @@ def test_on_sighup_the_named_bundle_is_served_without_a_failed_request(bundle: B
             reload(stricter.path, "toy-5", "bundle loaded", bundle.path)
             told = reload(stricter.path, "toy-6", "model.onnx of the challenger", damaged)
             assert (told["model_tag"], client.get("/model").json()["challenger_digest"]) == ("toy-5", bundle.digest)
-            reload(stricter.path, "toy-7", "bundle loaded")
+            told = reload(bundle.path, "toy-7", f"only {stricter.digest} may be served", only=stricter.digest)
+            assert (told["model_tag"], told["model_digest"]) == ("toy-5", stricter.digest)
+            reload(stricter.path, "toy-7", "bundle loaded", only=stricter.digest)
             assert client.get("/model").json()["challenger_digest"] is None
             assert client.get("/ready").status_code == 200
     finally:

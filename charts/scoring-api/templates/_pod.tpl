@@ -45,6 +45,7 @@ capabilities:
 - --settings=/etc/scoring-api/settings.yaml
 - --bundle=/bundle
 - --tag={{ .Values.model.tag }}
+- model_digest={{ .Values.model.modelDigest | quote }}
 - image_digest={{ .Values.image.digest }}
 - keys_file=/etc/scoring-api-keys/keys
 {{- end }}

@@ -88,7 +88,7 @@ class GracefulServer(uvicorn.Server):
             log.error("settings refused", extra={"fields": {"reason": str(error)}})
             return
         self._keys.read(settings)
-        self._service.load(settings.bundle, settings.tag, settings.shadow.bundle)
+        self._service.load(settings.bundle, settings.tag, settings.shadow.bundle, settings.model_digest)
 
     async def on_tick(self, counter: int) -> bool:
         """Ten times a second: see who is too slow, whether it is time to stop, now and then whether keys changed; then

@@ -60,13 +60,14 @@ class ScoringService:
         """End it."""
         await self._shadow.close()
 
-    def load(self, bundle: Path, tag: str, challenger: Path | None) -> bool:
+    def load(self, bundle: Path, tag: str, challenger: Path | None, model_digest: str = "") -> bool:
         """Serve this bundle, and score beside it by the challenger, from the next request on.
 
-        False when either is refused, and what served before still serves.
+        False when either is refused, or the bundle is of another model than the one named; what served before still
+        serves then.
         """
         try:
-            loaded = serving.load(bundle, tag, self.max_applicants, challenger)
+            loaded = serving.load(bundle, tag, self.max_applicants, challenger, model_digest)
         except BundleError as error:
             self._refusal = str(error)
             log.error("bundle refused", extra={"fields": {"bundle": str(bundle), "reason": str(error)}})

@@ -79,6 +79,8 @@ class Settings(Section):
     """Directory of the bundle to serve."""
     tag: str = "untagged"
     """The name that the release gave to the bundle; shown in answers, never used to find it."""
+    model_digest: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
+    """The only model that may be served, by its whole digest; empty takes whichever the bundle holds."""
     image_digest: str = ""
     """Digest of the container image that this process runs in, for the decision record."""
     auth: Literal["keys", "none"] = "keys"
