@@ -29,7 +29,7 @@ from credit_contract.policy import DECISIONS
 from credit_contract.schema import FeatureSchema
 from credit_delivery import holdout
 from credit_delivery.errors import DeliveryError
-from credit_delivery.holdout import Holdout, Mask
+from credit_delivery.holdout import Holdout
 from credit_simulator import Event, Scenario, simulate
 from scoring_api.journal import Entry, tables
 from scoring_api.journal.engine import open_engine
@@ -42,8 +42,8 @@ MONTHS = tuple(datetime(2026, month, 1, tzinfo=UTC) for month in (1, 2, 3, 4))
 APPLICANTS = (2000, 6000, 3000)
 KNOWN_AFTER_DAYS = 28
 """Outcomes, whatever the portfolio, and those of the declined too, as a bureau would tell them."""
-WORSE = 4.0
-"""How many times the odds of default are, in the downturn, of those whom it strikes."""
+WORSE = 16.0
+"""How many times the odds of default are, in the downturn, of those whom it strikes hardest."""
 IN_CRISIS = ("sba",)
 """Whose hold-out is a crisis already: of its people what is known became of them, in every month."""
 SHOCK = Scenario(
@@ -79,8 +79,8 @@ def lived(model: ServedModel, rebuild: holdout.Rebuild) -> Stream:
 def of_holdout(model: ServedModel, known: Holdout, applicants: Sequence[int], seed: int) -> Stream:
     """`applicants` by month, drawn from a hold-out as they are.
 
-    Somebody defaults with the PD that the model gives; from the second month on the odds of the struck are `WORSE`
-    times that. So the model is right about everybody else, and whom it is wrong about can be told from a field.
+    Somebody defaults with the PD that the model gives; from the second month on his odds are up to `WORSE` times that,
+    which can be told from two fields together.
 
     Raises:
         DeliveryError: the model does not take everybody in it.
@@ -93,9 +93,9 @@ def of_holdout(model: ServedModel, known: Holdout, applicants: Sequence[int], se
         bad = known.target[rows] == 1
     else:
         encoded = encode(schema, people)
-        worse = _struck(encoded)[rows] & (np.arange(len(at)) >= applicants[0])
-        pd = model.pd(encoded)[rows]
-        odds = pd / (1 - pd) * np.where(worse, WORSE, 1.0)
+        struck = np.where(np.arange(len(at)) < applicants[0], 0.0, _struck(schema, encoded)[rows])
+        pd = model.pd(encoded)[rows].astype(np.float64)
+        odds = pd / (1 - pd) * WORSE**struck
         bad = rng.random(len(at)) < odds / (1 + odds)
     return Stream([people[row] for row in rows], bad, at)
 
@@ -148,13 +148,17 @@ def judge(bundle: Bundle, folder: Path) -> int:
     return subprocess.run(command, env={**os.environ, **told}, check=False).returncode  # noqa: S603
 
 
-def _struck(people: Encoded) -> Mask:
-    """Whoever is of the commonest category of the schema's first: in taiwan who has been to a university, in german who
-    has no checking account; everybody where there are numbers only.
+def _struck(schema: FeatureSchema, people: Encoded) -> npt.NDArray[np.float64]:
+    """How hard the downturn strikes each of the people, 0 to 1: their rank in the first number whose direction the
+    schema leaves open, from above for the commonest category of the first field that has some, from below for the rest.
+
+    So it strikes who has been to a university and owes much, or has not and owes little (taiwan), and no field alone
+    tells it: a model has to learn the two together.
     """
-    first = people.categories[:, :1]
-    found, counts = np.unique(first, return_counts=True)
-    return np.all(first == found[np.argmax(counts)], axis=1) if found.size else np.ones(len(first), dtype=np.bool_)
+    column = next(place for place, field in enumerate(schema.number_fields) if field.monotone is None)
+    rank = np.argsort(np.argsort(people.numbers[:, column], kind="stable")) / len(people.numbers)
+    found, counts = np.unique(people.categories[:, 0], return_counts=True)
+    return np.where(people.categories[:, 0] == found[np.argmax(counts)], rank, 1 - rank)
 
 
 def _moments(applicants: Sequence[int]) -> list[datetime]:
