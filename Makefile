@@ -26,13 +26,13 @@ setup: .venv/ready ## make .venv from requirements.lock
 .venv/ready: requirements.lock $(PACKAGES:=/pyproject.toml)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")'
 	$(PYTHON) -m venv .venv && $(BIN)/pip install --quiet --disable-pip-version-check uv==$(UV)
-	$(BIN)/uv pip sync --quiet --python $(BIN)/python requirements.lock && touch $@
+	$(BIN)/uv pip sync --quiet --compile-bytecode --python $(BIN)/python requirements.lock && touch $@
 
 
 setup-infra: .venv-infra/ready ## make .venv-infra from infra/pulumi's lock
 .venv-infra/ready: infra/pulumi/requirements.lock .venv/ready
 	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .venv-infra
-	$(BIN)/uv pip sync --quiet --python $(INFRA)/python infra/pulumi/requirements.lock && touch $@
+	$(BIN)/uv pip sync --quiet --compile-bytecode --python $(INFRA)/python infra/pulumi/requirements.lock && touch $@
 
 lock: setup ## resolve all requirements anew into their lock files
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m credit_delivery.supply_chain lock
@@ -43,7 +43,9 @@ demo: setup ## train, prove, register, serve, score; then a downturn, the monito
 
 # For two cores: many tests wait for a server or a clock, which is time for a third worker and for the Pulumi program's tests.
 test: setup setup-infra ## every test that needs no Docker
-	@$(TEST_INFRA) & infra=$$!; $(BIN)/pytest -n 3 --ignore=tests/images $(ARGS); told=$$?; wait $$infra && exit $$told
+	@{ told=$$($(TEST_INFRA) 2>&1); ended=$$?; printf '\n%s\n' "$$told"; exit $$ended; } & infra=$$!; \
+	$(BIN)/pytest -n 3 --ignore=tests/images $(ARGS); ended=$$?; \
+	wait $$infra || { echo "tests of infra/pulumi failed, see above" >&2; exit 1; }; exit $$ended
 
 test-charts: setup ## of these, what renders charts and judges what came out
 	$(BIN)/pytest -n 2 tests/charts $(ARGS)

@@ -77,4 +77,4 @@ def test_what_becomes_of_people_is_what_the_model_says_until_a_downturn_that_two
         for above in (True, False)
         for who in [later & (common == of) & (high == above)]
     }
-    assert min(worse[True, True], worse[False, False]) > max(worse[True, False], worse[False, True]) > 0
+    assert min(worse[True, True], worse[False, False]) > max(worse[True, False], worse[False, True], 0)

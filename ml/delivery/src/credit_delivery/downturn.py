@@ -42,8 +42,8 @@ MONTHS = tuple(datetime(2026, month, 1, tzinfo=UTC) for month in (1, 2, 3, 4))
 APPLICANTS = (2000, 6000, 3000)
 KNOWN_AFTER_DAYS = 28
 """Outcomes, whatever the portfolio, and those of the declined too, as a bureau would tell them."""
-WORSE = 16.0
-"""How many times the odds of default are, in the downturn, of those whom it strikes hardest."""
+SPARED, STRUCK = 0.4, 6.0
+"""How many times their odds of default are, in the downturn, of those whom it spares most and strikes hardest."""
 IN_CRISIS = ("sba",)
 """Whose hold-out is a crisis already: of its people what is known became of them, in every month."""
 SHOCK = Scenario(
@@ -79,8 +79,8 @@ def lived(model: ServedModel, rebuild: holdout.Rebuild) -> Stream:
 def of_holdout(model: ServedModel, known: Holdout, applicants: Sequence[int], seed: int) -> Stream:
     """`applicants` by month, drawn from a hold-out as they are.
 
-    Somebody defaults with the PD that the model gives; from the second month on his odds are up to `WORSE` times that,
-    which can be told from two fields together.
+    Somebody defaults with the PD that the model gives; from the second month on the odds are `SPARED` to `STRUCK` times
+    that, which can be told from two fields together.
 
     Raises:
         DeliveryError: the model does not take everybody in it.
@@ -93,9 +93,9 @@ def of_holdout(model: ServedModel, known: Holdout, applicants: Sequence[int], se
         bad = known.target[rows] == 1
     else:
         encoded = encode(schema, people)
-        struck = np.where(np.arange(len(at)) < applicants[0], 0.0, _struck(schema, encoded)[rows])
         pd = model.pd(encoded)[rows].astype(np.float64)
-        odds = pd / (1 - pd) * WORSE**struck
+        worse = SPARED * (STRUCK / SPARED) ** _struck(schema, encoded)[rows]
+        odds = pd / (1 - pd) * np.where(np.arange(len(at)) < applicants[0], 1.0, worse)
         bad = rng.random(len(at)) < odds / (1 + odds)
     return Stream([people[row] for row in rows], bad, at)
 
