@@ -29,6 +29,10 @@ def servers() -> list[dict]:
     return items("pods", ENVIRONMENT, "--selector", SERVERS)
 
 
+def ready(pod: dict) -> bool:
+    return {c["type"]: c["status"] for c in pod["status"].get("conditions", [])}.get("Ready") == "True"
+
+
 def all_ready() -> bool:
     """As many ready servers as the autoscaler wants, and none on its way out."""
     (deployment,) = [d for d in items("deployments", ENVIRONMENT) if d["metadata"]["name"] == "scoring-api"]
@@ -62,9 +66,9 @@ def test_postgresql_is_killed(platform: Platform) -> None:
     kubectl("delete", "pod", "postgres-0", "--namespace", ENVIRONMENT, "--grace-period=0", "--force")
 
     def another() -> bool:
-        (found,) = [p for p in items("pods", ENVIRONMENT) if p["metadata"]["name"] == "postgres-0"]
-        ready = {c["type"]: c["status"] for c in found["status"].get("conditions", [])}.get("Ready") == "True"
-        return ready and found["metadata"]["uid"] != database["metadata"]["uid"]
+        # For a moment there is none.
+        found = [p for p in items("pods", ENVIRONMENT) if p["metadata"]["name"] == "postgres-0"]
+        return any(p["metadata"]["uid"] != database["metadata"]["uid"] and ready(p) for p in found)
 
     _, took = until("PostgreSQL is back", 400, another)
     platform.note("faults: PostgreSQL away, s", took)
