@@ -63,7 +63,6 @@ def create_app(settings: Settings, environment: Mapping[str, str] = os.environ) 
         service.load(settings.bundle, settings.tag, settings.shadow.bundle, settings.model_digest)
         gc.collect()
         gc.freeze()  # a hundred thousand objects that never die need not be looked at again while requests wait
-        gc.set_threshold(10_000)  # a request of a hundred applicants makes a thousand, and hardly ever a cycle
         await journal.open()
         service.start()
         try:
