@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-import adbc_driver_manager
 from adbc_driver_manager.dbapi import Connection
 
 from credit_contract.decision import ChainHead, StoredDecision
-from drift_monitor.errors import JournalError
 from drift_monitor.history import literal
-from drift_monitor.journal import connect
 
 # SQLite's driver tells a column's kind by its first rows, which may all lack this value: then by an empty text.
 COLUMNS = ", ".join(f"coalesce({name}, '')" if name == "monitoring_hash" else name for name in StoredDecision._fields)
@@ -27,7 +23,7 @@ HEADS = """
 
 
 class Chains:
-    """Reads from an open journal."""
+    """Reads by a connection that `journal.reading` gives."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -51,21 +47,6 @@ class Chains:
             with cursor.fetch_record_batch() as batches:
                 for batch in batches:
                     yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
-
-
-@contextmanager
-def open_chains(address: str | None) -> Iterator[Chains]:
-    """The chains of the journal at an address.
-
-    Raises:
-        SettingsError: no address, or not of a journal.
-        JournalError: the database is away, or its tables are not the journal's.
-    """
-    try:
-        with closing(connect(address)) as connection:
-            yield Chains(connection)
-    except adbc_driver_manager.Error as error:
-        raise JournalError(f"the journal cannot be read: {str(error).strip().splitlines()[0]}") from None
 
 
 def _written(time: datetime | str) -> str:

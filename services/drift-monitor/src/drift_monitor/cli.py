@@ -77,12 +77,13 @@ def _serve(options: argparse.Namespace) -> int:
 def _with_archive(options: argparse.Namespace) -> int:
     from drift_monitor.archive import Archive
     from drift_monitor.archiving import Archiving, Comparison
-    from drift_monitor.chains import open_chains
+    from drift_monitor.chains import Chains
+    from drift_monitor.journal import reading
 
     kind = Archiving if options.adds else Comparison
     broken = 0
-    with open_chains(os.environ.get("JOURNAL_URL")) as chains:
-        made = kind(chains, Archive(options.url))
+    with reading(os.environ.get("JOURNAL_URL")) as connection:
+        made = kind(Chains(connection), Archive(options.url))
         for one in made:
             broken += 1
             print(one)

@@ -71,7 +71,7 @@ def open_journal(
     given = {name: _written(moment) for name, moment in moments.items()} | {"golden_check": literal(GOLDEN_CHECK)}
     try:
         with tempfile.TemporaryDirectory(prefix="drift-monitor-") as folder, database(f"{folder}/history") as copy:
-            with _reading(address) as source:
+            with reading(address) as source:
                 _copy(source, copy, DECISIONS.format(**given), _into_decisions(copy, schemas))
                 _copy(source, copy, VINTAGES.format(**given), INTO_VINTAGES)
                 _copy(source, copy, OUTCOMES.format(**given), _into_outcomes(copy))
@@ -84,35 +84,33 @@ def any_decided(address: str | None, digests: Collection[str], start: datetime, 
     """Whether one of these models decided in [start, end): asked of the journal itself, so nothing is copied.
 
     Raises:
-        SettingsError, JournalError: as `open_journal` does.
+        SettingsError, JournalError: as `reading` does.
     """
     select = (
         f"SELECT 1 FROM decisions WHERE decided_at >= {_written(start)} AND decided_at < {_written(end)}"
         f" AND caller <> {literal(GOLDEN_CHECK)} AND model_digest IN ({', '.join(map(literal, digests))}) LIMIT 1"
     )
-    with _reading(address) as source, source.cursor() as cursor:
+    with reading(address) as source, source.cursor() as cursor:
         cursor.execute(select)
         return cursor.fetchone() is not None
 
 
 @contextmanager
-def _reading(address: str | None) -> Iterator[Connection]:
-    """A connection whose errors are JournalErrors."""
+def reading(address: str | None) -> Iterator[Connection]:
+    """A connection to the journal, to read, whose errors are JournalErrors.
+
+    Raises:
+        SettingsError: no address, or not of a journal.
+        JournalError: the database is away, or its tables are not the journal's.
+    """
     try:
-        with closing(connect(address)) as source:
+        with closing(_connect(address)) as source:
             yield source
     except adbc_driver_manager.Error as error:
         raise JournalError(f"the journal cannot be read: {_first_line(error)}") from None
 
 
-def connect(address: str | None) -> Connection:
-    """A connection to the journal, to read.
-
-    Raises:
-        SettingsError: no address, or not of a journal.
-        JournalError: the SQLite file is not there.
-        adbc_driver_manager.Error: the database is away.
-    """
+def _connect(address: str | None) -> Connection:
     url = journal_address(address)
     if url.scheme == "postgresql":
         options = urlencode(POSTGRESQL | dict(parse_qsl(url.query)), quote_via=quote)
