@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from adbc_driver_manager.dbapi import Connection
 
 from credit_contract.decision import ChainHead, StoredDecision
 from drift_monitor.history import literal
+from drift_monitor.journal import written
 
 # SQLite's driver tells a column's kind by its first rows, which may all lack this value: then by an empty text.
 COLUMNS = ", ".join(f"coalesce({name}, '')" if name == "monitoring_hash" else name for name in StoredDecision._fields)
@@ -37,8 +38,9 @@ class Chains:
         chosen = f"writer = {literal(writer)} AND sequence >= {since}"
         for row in self._rows(f"SELECT {COLUMNS} FROM decisions WHERE {chosen} ORDER BY sequence"):
             stored = StoredDecision(*row)
+            at: datetime | str = stored.decided_at  # PostgreSQL gives times, SQLite text
             yield stored._replace(
-                decided_at=_written(stored.decided_at), monitoring_hash=stored.monitoring_hash or None
+                decided_at=at if isinstance(at, str) else written(at), monitoring_hash=stored.monitoring_hash or None
             )
 
     def _rows(self, select: str) -> Iterator[tuple[Any, ...]]:
@@ -47,10 +49,3 @@ class Chains:
             with cursor.fetch_record_batch() as batches:
                 for batch in batches:
                     yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
-
-
-def _written(time: datetime | str) -> str:
-    """A time as it was hashed: PostgreSQL gives times, SQLite text."""
-    if isinstance(time, str):
-        return time
-    return time.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -68,7 +68,9 @@ def open_journal(
     """
     begin, (first, last) = since or BEGINNING, vintages
     moments = {"since": begin, "first": first, "last": last, "oldest": min(begin, first)}
-    given = {name: _written(moment) for name, moment in moments.items()} | {"golden_check": literal(GOLDEN_CHECK)}
+    given = {name: literal(written(moment)) for name, moment in moments.items()} | {
+        "golden_check": literal(GOLDEN_CHECK)
+    }
     try:
         with tempfile.TemporaryDirectory(prefix="drift-monitor-") as folder, database(f"{folder}/history") as copy:
             with reading(address) as source:
@@ -86,8 +88,9 @@ def any_decided(address: str | None, digests: Collection[str], start: datetime, 
     Raises:
         SettingsError, JournalError: as `reading` does.
     """
+    since, before = literal(written(start)), literal(written(end))
     select = (
-        f"SELECT 1 FROM decisions WHERE decided_at >= {_written(start)} AND decided_at < {_written(end)}"
+        f"SELECT 1 FROM decisions WHERE decided_at >= {since} AND decided_at < {before}"
         f" AND caller <> {literal(GOLDEN_CHECK)} AND model_digest IN ({', '.join(map(literal, digests))}) LIMIT 1"
     )
     with reading(address) as source, source.cursor() as cursor:
@@ -158,9 +161,9 @@ def _copy(source: Connection, copy: duckdb.DuckDBPyConnection, select: str, inse
             copy.unregister("rows")
 
 
-def _written(moment: datetime) -> str:
-    """A time as an SQL literal that both compare with their column: SQLite has text."""
-    return literal(moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"))
+def written(moment: datetime) -> str:
+    """A time as the journal's text has it: SQLite keeps it, PostgreSQL compares its times with it, hashes cover it."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def _first_line(error: Exception) -> str:
