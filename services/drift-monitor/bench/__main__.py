@@ -130,14 +130,14 @@ def _from_journal(names: Sequence[str], command: Sequence[str], files: Made, row
 
 def write_page(found: Sequence[Took], folder: Path) -> Path:
     """`drift-benchmark.md` and its plot."""
-    figure, axes = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
+    figure, axes = plt.subplots(1, 2, figsize=(11, 3.6), layout="constrained")
     for name in dict.fromkeys(one.contender for one in found):
         mine = [one for one in found if one.contender == name and one.seconds is not None]
         for axis, figures in zip(axes, ("seconds", "megabytes"), strict=True):
             axis.loglog([one.rows for one in mine], [getattr(one, figures) for one in mine], "o-", label=name)
             axis.set(xlabel="decisions in the window", ylabel=figures)
             axis.grid(visible=True, alpha=0.3)
-    axes[0].legend(fontsize=8)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right center", fontsize=8)
     figure.savefig(folder / "drift-benchmark.png", dpi=80)
     rows = [
         f"| {one.rows:,} | {one.contender} | {_shown(one.seconds)} | {_shown(one.cpu)} | {_shown(one.megabytes)} |"
