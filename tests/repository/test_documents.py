@@ -1,3 +1,4 @@
+import ast
 import re
 import subprocess
 from pathlib import Path
@@ -96,6 +97,18 @@ def test_no_picture_in_the_repository_is_larger_than_300_kilobytes():
 
 def test_python_modules_keep_the_budget_of_300_lines():
     long = {str(p.relative_to(ROOT)): n for p in tracked() if p.suffix == ".py" and (n := lines_of(p)) > 300}
+    assert long == {}
+
+
+def test_functions_keep_the_budget_of_50_lines():
+    long = {
+        f"{path.relative_to(ROOT)}: {found.name}": lines
+        for path in tracked()
+        if path.suffix == ".py"
+        for found in ast.walk(ast.parse(path.read_text()))
+        if isinstance(found, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (lines := (found.end_lineno or found.lineno) - found.lineno + 1) > 50
+    }
     assert long == {}
 
 

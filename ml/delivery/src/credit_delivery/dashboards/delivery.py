@@ -5,17 +5,21 @@ from __future__ import annotations
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 from grafana_foundation_sdk.models import units
 
-from credit_delivery.dashboards.panels import NAMESPACE, RATE, figure, page, rows, series
+from credit_delivery.dashboards.panels import NAMESPACE, RATE, Panels, figure, page, rows, series
 
 APPLICATIONS = "argocd_app_info"
 
 
 def delivery() -> Dashboard:
     """The page."""
-    made = page(
-        "scoring-delivery", "Scoring: delivery", "Does the cluster run what git says", "kube_deployment_created"
+    panels = (*_now(), *_running(), *_arriving(), *_failing())
+    return page(
+        "scoring-delivery", "Scoring: delivery", "Does the cluster run what git says", "kube_deployment_created", panels
     )
-    for panel in (
+
+
+def _now() -> Panels:
+    return (
         figure("Applications", units.Short, f"count({APPLICATIONS})", legend=""),
         figure("Out of sync", units.Short, _not("sync_status", "Synced"), legend=""),
         figure("Not healthy", units.Short, _not("health_status", "Healthy"), legend=""),
@@ -29,6 +33,11 @@ def delivery() -> Dashboard:
             f"sum(increase({_kube('pod_container_status_restarts_total')}[1h]))",
             legend="",
         ),
+    )
+
+
+def _running() -> Panels:
+    return (
         rows(
             "Applications",
             f"max by (name, sync_status, health_status, dest_namespace) ({APPLICATIONS})",
@@ -39,6 +48,11 @@ def delivery() -> Dashboard:
             f"count by (namespace, container, image) ({_kube('pod_container_info')})",
             *("namespace", "container", "image"),
         ),
+    )
+
+
+def _arriving() -> Panels:
+    return (
         series(
             "Syncs",
             units.Short,
@@ -63,6 +77,11 @@ def delivery() -> Dashboard:
                 )
             ),
         ),
+    )
+
+
+def _failing() -> Panels:
+    return (
         series(
             "Jobs that failed",
             units.Short,
@@ -75,9 +94,7 @@ def delivery() -> Dashboard:
             *("alertname", "severity", "namespace", "name"),
             width=24,
         ),
-    ):
-        made = made.with_panel(panel)
-    return made
+    )
 
 
 def _kube(metric: str, matcher: str = "") -> str:

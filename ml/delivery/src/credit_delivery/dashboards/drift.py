@@ -5,19 +5,28 @@ from __future__ import annotations
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 from grafana_foundation_sdk.models import units
 
-from credit_delivery.dashboards.panels import NAMESPACE, figure, page, series, states
+from credit_delivery.dashboards.panels import NAMESPACE, Panels, figure, page, series, states
 
 
 def drift() -> Dashboard:
     """The page."""
-    made = page("scoring-drift", "Scoring: drift", "What the drift monitor says", "drift_monitor_stale")
-    for panel in (
+    panels = (*_now(), *_window(), *_promised(), *_runs())
+    return page("scoring-drift", "Scoring: drift", "What the drift monitor says", "drift_monitor_stale", panels)
+
+
+def _now() -> Panels:
+    return (
         figure("Report is stale", units.Short, _gauge("stale"), "1 when nothing was published for two intervals."),
         figure("Age of the report", units.Seconds, f"time() - {_gauge('last_run_seconds')}"),
         figure("Decisions in the window", units.Short, _gauge("window_decisions")),
         figure("Fields that drifted", units.PercentUnit, _gauge("drift_share")),
         figure("Expected loss", units.Short, _gauge("expected_loss"), "Of approved decisions, in the exposure's unit."),
         figure("Retraining jobs failed", units.Short, _retraining("failed")),
+    )
+
+
+def _window() -> Panels:
+    return (
         states("Verdict", ("{{namespace}} {{verdict}}", _gauge("verdict")), about="1 is the last window's."),
         series(
             "PSI by field", units.Short, ("{{field}}", _gauge("psi")), about="0.1 is worth a look, 0.25 is a shift."
@@ -29,6 +38,11 @@ def drift() -> Dashboard:
             ("{{attribute}}", _gauge("adverse_impact_ratio")),
             about="Lowest approval rate over highest; four fifths is the usual line.",
         ),
+    )
+
+
+def _promised() -> Panels:
+    return (
         series(
             "Gini: promised and realised",
             units.PercentUnit,
@@ -49,6 +63,11 @@ def drift() -> Dashboard:
             ("known, of the last vintage", _gauge("matured_share")),
             ("never to be known: declined", _gauge("censored_share")),
         ),
+    )
+
+
+def _runs() -> Panels:
+    return (
         series(
             "Oddities in the data",
             units.Short,
@@ -64,9 +83,7 @@ def drift() -> Dashboard:
             ("succeeded", _retraining("succeeded")),
             ("failed", _retraining("failed")),
         ),
-    ):
-        made = made.with_panel(panel)
-    return made
+    )
 
 
 def _gauge(name: str, matcher: str = "") -> str:

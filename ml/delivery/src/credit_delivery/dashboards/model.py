@@ -5,7 +5,7 @@ from __future__ import annotations
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 from grafana_foundation_sdk.models import units
 
-from credit_delivery.dashboards.panels import NAMESPACE, RATE, figure, page, rows, series
+from credit_delivery.dashboards.panels import NAMESPACE, RATE, Panels, figure, page, rows, series
 
 SCORES = f"rate(scoring_api_score_bucket{{{NAMESPACE}}}[{RATE}])"
 BUNDLE = f"scoring_api_bundle_info{{{NAMESPACE}}}"
@@ -13,10 +13,14 @@ BUNDLE = f"scoring_api_bundle_info{{{NAMESPACE}}}"
 
 def model() -> Dashboard:
     """The page."""
-    made = page(
-        "scoring-model", "Scoring: model", "Which model answers, and what it decides", "scoring_api_bundle_info"
+    panels = (*_now(), *_answering(), *_deciding())
+    return page(
+        "scoring-model", "Scoring: model", "Which model answers, and what it decides", "scoring_api_bundle_info", panels
     )
-    for panel in (
+
+
+def _now() -> Panels:
+    return (
         figure("Models answering", units.Short, f"count by (namespace) (count by (namespace, model) ({BUNDLE}))"),
         figure(
             "Applicants",
@@ -28,6 +32,11 @@ def model() -> Dashboard:
         figure("Referred", units.PercentUnit, _share("refer")),
         figure("Declined", units.PercentUnit, _share("decline")),
         figure("Median score", units.Short, f"histogram_quantile(0.5, sum by (namespace, le) ({SCORES}))"),
+    )
+
+
+def _answering() -> Panels:
+    return (
         rows(
             "Answering",
             f"count by (namespace, tag, model, dataset, version, policy) ({BUNDLE})",
@@ -35,6 +44,11 @@ def model() -> Dashboard:
             about="By what the pods say of themselves.",
         ),
         rows("Named by git", "namespace:scoring_api_model_named:info", "namespace", "model", about="By environments/."),
+    )
+
+
+def _deciding() -> Panels:
+    return (
         series(
             "Decisions",
             units.CountsPerSecond,
@@ -59,9 +73,7 @@ def model() -> Dashboard:
                 for q in (0.1, 0.5, 0.9)
             ),
         ),
-    ):
-        made = made.with_panel(panel)
-    return made
+    )
 
 
 def _share(decision: str, by: str = "namespace") -> str:

@@ -37,15 +37,16 @@ HEIGHT = 8
 # Grafana's grid has 24 columns.
 HALF, SIXTH = 12, 4
 
+Panels = tuple[Builder[Panel], ...]
 Query = tuple[str, str]
 Sort = TypeVar("Sort", timeseries.Panel, stat.Panel, statetimeline.Panel, sdk_table.Panel)
 
 
-def page(uid: str, title: str, description: str, names: str) -> dashboard.Dashboard:
-    """An empty dashboard; `names` is the metric whose label `namespace` is offered to choose from."""
+def page(uid: str, title: str, description: str, names: str, panels: Panels) -> dashboard.Dashboard:
+    """The dashboard of some panels; `names` is the metric whose label `namespace` is offered to choose from."""
     every = VariableOption(text="All", value="$__all", selected=True)
     namespaces = dashboard.QueryVariable("namespace").label("Namespace").query(f"label_values({names}, namespace)")
-    return (
+    made = (
         dashboard.Dashboard(title)
         .uid(uid)
         .description(description)
@@ -64,6 +65,9 @@ def page(uid: str, title: str, description: str, names: str) -> dashboard.Dashbo
             .refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)
         )
     )
+    for panel in panels:
+        made = made.with_panel(panel)
+    return made
 
 
 def series(title: str, unit: str, *queries: Query, about: str = "") -> Builder[Panel]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 from grafana_foundation_sdk.models import units
 
-from credit_delivery.dashboards.panels import NAMESPACE, RATE, figure, page, series
+from credit_delivery.dashboards.panels import NAMESPACE, RATE, Panels, figure, page, series
 
 # Probes fail while a pod starts, as they should; nobody's application waits for them.
 ASKED = f'{NAMESPACE}, route!~".*(health|ready|live)|/metrics"'
@@ -15,10 +15,18 @@ SECONDS = f"scoring_api_request_seconds_bucket{{{ASKED}}}[{RATE}]"
 
 def service() -> Dashboard:
     """The page."""
-    made = page(
-        "scoring-service", "Scoring: service", "Does it answer, how fast, how much promise is left", "scoring_api_ready"
+    panels = (*_now(), *_traffic(), *_budget(), *_pods())
+    return page(
+        "scoring-service",
+        "Scoring: service",
+        "Does it answer, how fast, how much promise is left",
+        "scoring_api_ready",
+        panels,
     )
-    for panel in (
+
+
+def _now() -> Panels:
+    return (
         figure("Pods ready", units.Short, f"sum by (namespace) (scoring_api_ready{{{NAMESPACE}}})"),
         figure("Requests", units.RequestsPerSecond, REQUESTS),
         figure(
@@ -32,12 +40,22 @@ def service() -> Dashboard:
             "Of 99.9 %, at the pace of the last three days; below zero the promise is broken.",
         ),
         figure("Alerts firing", units.Short, 'count(ALERTS{alertstate="firing"}) or vector(0)', legend=""),
+    )
+
+
+def _traffic() -> Panels:
+    return (
         series("Requests by code", units.RequestsPerSecond, ("{{namespace}} {{code}}", _requests("code"))),
         series("Requests by model", units.RequestsPerSecond, ("{{namespace}} {{model}}", _requests("model"))),
         series(
             "Latency", units.Seconds, *((f"p{q * 100:g} {{{{namespace}}}}", _quantile(q)) for q in (0.5, 0.95, 0.99))
         ),
         series("Mean time by stage", units.Seconds, ("{{namespace}} {{stage}}", _stage())),
+    )
+
+
+def _budget() -> Panels:
+    return (
         series(
             "Budget burnt, times the pace of the month",
             units.Short,
@@ -45,6 +63,11 @@ def service() -> Dashboard:
             about="Errors: 99.9 %.",
         ),
         series("Budget of slow answers burnt", units.Short, *_burns("slow", "0.01"), about="Within 100 ms: 99 %."),
+    )
+
+
+def _pods() -> Panels:
+    return (
         series(
             "Decisions waiting for the database",
             units.Seconds,
@@ -68,9 +91,7 @@ def service() -> Dashboard:
             ("{{namespace}} now", f"kube_horizontalpodautoscaler_status_current_replicas{{{NAMESPACE}}}"),
             ("{{namespace}} at most", f"kube_horizontalpodautoscaler_spec_max_replicas{{{NAMESPACE}}}"),
         ),
-    ):
-        made = made.with_panel(panel)
-    return made
+    )
 
 
 def _requests(label: str) -> str:
