@@ -1,8 +1,11 @@
 import copy
+from datetime import UTC, datetime
 from typing import Any
 
 import celpy
 import pytest
+
+from drift_monitor.trainers import Order
 
 from .rendering import Object, Target, admission, containers, kubeconform, name, pod_template, program, run, workloads
 
@@ -53,6 +56,12 @@ def deployment(kind: bool) -> Object:
 def arguments(workload: Object) -> list[str]:
     found: list[str] = pod_template(workload)["spec"]["containers"][0]["args"]
     return found
+
+
+def mount(workload: Object, where: str) -> None:
+    spec = pod_template(workload)["spec"]
+    spec["containers"][0]["volumeMounts"].append({"name": "mine", "mountPath": where})
+    spec["volumes"].append({"name": "mine", "configMap": {"name": "mine"}})
 
 
 def pod(image: str) -> Object:
@@ -167,18 +176,87 @@ def test_a_service_that_is_not_told_which_model_alone_may_answer_is_refused(kind
     assert refusal.startswith("scoring-api is to be told that model ")
 
 
-@pytest.mark.parametrize("where", ["/bundle", "/bundle/model.onnx", ""])
+@pytest.mark.parametrize("where", ["/bundle", ""])
 def test_a_bundle_out_of_another_volume_is_refused(where: str) -> None:
     changed = deployment(kind=True)
-    spec = pod_template(changed)["spec"]
-    mounts = spec["containers"][0]["volumeMounts"]
-    if where in ("/bundle", ""):
-        mounts[:] = [mount for mount in mounts if mount["mountPath"] != "/bundle"]
+    mounts = pod_template(changed)["spec"]["containers"][0]["volumeMounts"]
+    mounts[:] = [mount for mount in mounts if mount["mountPath"] != "/bundle"]
     if where:
-        mounts.append({"name": "mine", "mountPath": where})
-    spec["volumes"].append({"name": "mine", "configMap": {"name": "mine"}})
+        mount(changed, where)
     (refusal,) = refusals(True, changed)
     assert refusal.startswith("scoring-api serves the folder /bundle only")
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "/bundle/model.onnx",
+        "//bundle",
+        "/./bundle",
+        "/venv/lib/python3.11/site-packages/scoring_api",
+        "/etc/ld.so.preload",
+        "/tmp/../venv",
+    ],
+)
+@pytest.mark.parametrize("kind", [False, True])
+def test_a_volume_over_what_runs_is_refused(kind: bool, where: str) -> None:
+    changed = deployment(kind)
+    mount(changed, where)
+    (refusal,) = refusals(kind, changed)
+    assert refusal.startswith("volumes are mounted here at ")
+
+
+@pytest.mark.parametrize("part", ["containers", "initContainers"])
+@pytest.mark.parametrize("kind", [False, True])
+@pytest.mark.parametrize("told", ["PYTHONPATH", "PYTHONSTARTUP", "LD_PRELOAD", "PATH", "PGHOST", "MINE"])
+def test_a_variable_that_no_chart_sets_is_refused(kind: bool, part: str, told: str) -> None:
+    changed = deployment(kind)
+    pod_template(changed)["spec"][part][0].setdefault("env", []).append({"name": told, "value": "/bundle"})
+    (refusal,) = refusals(kind, changed)
+    assert refusal.startswith("a container here is told ")
+
+
+@pytest.mark.parametrize("source", ["configMapRef", "secretRef"])
+def test_variables_that_are_not_named_are_refused(source: str) -> None:
+    changed = deployment(kind=False)
+    pod_template(changed)["spec"]["containers"][0]["envFrom"] = [{source: {"name": "mine"}}]
+    (refusal,) = refusals(False, changed)
+    assert refusal.startswith("a container here is told ")
+
+
+@pytest.mark.parametrize("arg", ["$(MINE)", "tag=$(MINE)", "$$(MINE)"])
+@pytest.mark.parametrize("kind", [False, True])
+def test_words_that_a_variable_takes_the_place_of_are_refused(kind: bool, arg: str) -> None:
+    changed = deployment(kind)
+    arguments(changed).append(arg)
+    assert refusals(kind, changed) == ["a container's args say here what they mean; write the value instead of `$(…)`"]
+
+
+def test_a_service_whose_every_word_is_a_variable_is_refused() -> None:
+    changed = deployment(kind=False)
+    pod = pod_template(changed)["spec"]
+    del pod["initContainers"]
+    arguments(changed)[:] = ["$(API_KEY)", "--bundle=/tmp", "host=0.0.0.0"]
+    pod["containers"][0]["env"].append({"name": "API_KEY", "value": "serve"})
+    assert len(refusals(False, changed)) == 1
+
+
+@pytest.mark.parametrize("kind", [False, True])
+def test_the_retraining_that_the_drift_monitor_orders_comes_in(kind: bool) -> None:
+    found = next(found for target, found in production() if target.kind == kind and name(found).endswith("-retrain"))
+    spec = copy.deepcopy(found["spec"]["jobTemplate"]["spec"])
+    order = Order(
+        cause="model: matured_loss",
+        model_digest="a" * 64,
+        dataset="simulated",
+        performance_days=365,
+        window="20260101T000000Z-aa",
+        because="retrain: x",
+        cut_off=datetime(2026, 1, 1, tzinfo=UTC),
+    )
+    told = [{"name": name, "value": value} for name, value in order.environment().items()]
+    spec["template"]["spec"]["containers"][0]["env"] += told
+    assert refusals(kind, {"kind": "Job", "spec": spec}, user="system:serviceaccount:production:drift-monitor") == []
 
 
 def test_bare_pods_and_what_is_added_to_a_running_one_are_asked_about() -> None:
