@@ -159,6 +159,24 @@ def test_a_change_cannot_bring_a_dataset_to_be_judged_on(proposed: World, key: s
         check(proposed.repository, "main", proposed.rebuild)
 
 
+def test_a_change_cannot_bring_a_table_to_be_judged_on(proposed: World) -> None:
+    path = "var/data/raw/lender-0123.csv"
+    proposed.write(path, "income,outcome\n1,paid\n")
+    proposed.git("add", "--force", path)
+    proposed.git("commit", "--quiet", "--message", "By hand")
+    assert reasons(proposed) == [f"{path} is tracked: nothing generated is in a change"]
+
+
+def test_a_change_cannot_link_to_tables_to_be_judged_on(world: World) -> None:
+    world.git("checkout", "--quiet", "-b", "linked")
+    world.write("tables/data/raw/lender-0123.csv", "income,outcome\n1,paid\n")
+    (world.root / "var").rename(world.root / "generated")
+    (world.root / "var").symlink_to("tables")
+    world.git("add", "var", "tables")
+    world.git("commit", "--quiet", "--message", "By hand")
+    assert reasons(world) == ["var is tracked: nothing generated is in a change"]
+
+
 def test_a_change_cannot_bring_an_option_of_docker_as_its_image(proposed: World) -> None:
     changed = json.loads(proposed.read(record.file("b"))) | {"image": "--volume=/:/host"}
     proposed.commit(record.file("b"), json.dumps(changed))

@@ -1,14 +1,20 @@
+import re
+import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from credit_contract.applicant import encode
 from credit_delivery.errors import EvidenceError
-from credit_delivery.holdout import Holdout, read, rebuild
+from credit_delivery.holdout import Holdout, read, rebuild, source
+from credit_training.dataset import load_dataset
 from credit_training.prepare import prepared
 
-from .world import World
+from .world import LENDER, World
 
 
 @pytest.fixture(scope="module")
@@ -79,3 +85,23 @@ def test_training_rebuilds_it_from_the_source(
     described = released.dataset.model_copy(update={"name": str(released.root.parent / "lender.yaml")})
     again = rebuild(described, released.root)
     np.testing.assert_array_equal(again.numbers["income"], holdout.numbers["income"])
+
+
+def test_asked_afresh_it_is_no_table_that_was_kept(
+    released: World, holdout: Holdout, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("CREDIT_HOME", raising=False)
+    with closing(sqlite3.connect("lender.db")) as database:
+        published = pd.read_csv(released.root.parent / "data/lender.csv", dtype=str)
+        published.to_sql("lender", database, index=False)
+    database_source = "source: {kind: sql, url: 'sqlite:///lender.db', query: select * from lender}"
+    Path("lender.yaml").write_text(re.sub("source: .*", database_source, LENDER, count=1))
+    prepared(load_dataset("lender.yaml"), "v1", Path("var"))
+    (kept,) = Path("var/data/raw").glob("*.csv")
+    kept.write_text(re.sub(",(late|paid)$", ",paid", kept.read_text(), count=63, flags=re.MULTILINE))
+    shutil.rmtree("var/data/processed")
+    described = released.dataset.model_copy(update={"name": "lender.yaml"})
+    with pytest.raises(EvidenceError, match="source, recipe or split changed"):
+        source(tmp_path)(described)
+    np.testing.assert_array_equal(source(tmp_path, afresh=True)(described).target, holdout.target)

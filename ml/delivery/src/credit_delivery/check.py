@@ -29,6 +29,9 @@ from credit_delivery.promotion import failed_gates, recompute, refusals
 from credit_delivery.repository import Repository
 from credit_delivery.rollback import rolls_back
 
+GENERATED = "var"
+"""Where programs look for what they made before; a change that brought something along there would be its own judge."""
+
 
 def check(repository: Repository, base: str, rebuild: Rebuild) -> list[str]:
     """Judge what differs from the commit `base` in what environments run; gives a line for each change that may pass.
@@ -41,7 +44,7 @@ def check(repository: Repository, base: str, rebuild: Rebuild) -> list[str]:
         EnvironmentFileError: a file is not of its form.
     """
     lines: list[str] = []
-    reasons: list[str] = []
+    reasons = [f"{path} is tracked: nothing generated is in a change" for path in repository.tracked(GENERATED)]
     for environment in ENVIRONMENTS:
         for path in filter(subject, repository.names(folder(environment))):
             text = repository.text(path)

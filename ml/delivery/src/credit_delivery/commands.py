@@ -159,7 +159,7 @@ def _check(chosen: argparse.Namespace) -> None:
     from credit_delivery.holdout import source
 
     repository = Repository(Path.cwd())
-    lines = check(repository, chosen.base, source(repository.root, chosen.holdout))
+    lines = check(repository, chosen.base, source(repository.root, chosen.holdout, afresh=True))
     print("\n".join(lines) or "nothing that runs is changed")
 
 

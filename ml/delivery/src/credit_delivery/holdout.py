@@ -97,9 +97,9 @@ class Holdout:
         return columns[field.name]
 
 
-def source(root: Path, given: Path | None = None) -> Rebuild:
+def source(root: Path, given: Path | None = None, *, afresh: bool = False) -> Rebuild:
     """`rebuild` in the checkout at `root`, or `read` of a file that was rebuilt before, elsewhere."""
-    return lambda dataset: rebuild(dataset, root) if given is None else read(given, dataset)
+    return lambda dataset: rebuild(dataset, root, afresh=afresh) if given is None else read(given, dataset)
 
 
 def learned_from_journal(dataset: DatasetVersion) -> bool:
@@ -107,10 +107,13 @@ def learned_from_journal(dataset: DatasetVersion) -> bool:
     return dataset.version.startswith("journal-")
 
 
-def rebuild(dataset: DatasetVersion, root: Path, environment: Mapping[str, str] | None = None) -> Holdout:
+def rebuild(
+    dataset: DatasetVersion, root: Path, environment: Mapping[str, str] | None = None, *, afresh: bool = False
+) -> Holdout:
     """The hold-out of a dataset version, by `credit-train holdout` in the checkout at `root`.
 
-    `environment` is added to this process's own: where the journal is, of a version that was learned from it.
+    `environment` is added to this process's own: where the journal is, of a version that was learned from it. `afresh`
+    asks the source itself, whatever tables an earlier run kept.
 
     Raises:
         EvidenceError: it has not the hash that `dataset` says, or nobody said where the journal is.
@@ -130,7 +133,8 @@ def rebuild(dataset: DatasetVersion, root: Path, environment: Mapping[str, str] 
     with TemporaryDirectory(prefix="credit-holdout-") as folder:
         out = Path(folder, "holdout.npz")
         which = [f"dataset={dataset.name}", f"versions=[{dataset.version}]"]
-        run([program, "holdout", *which, "--out", str(out)], environment=environment, folder=root)
+        home = {"CREDIT_HOME": folder} if afresh else {}
+        run([program, "holdout", *which, "--out", str(out)], environment={**(environment or {}), **home}, folder=root)
         return read(out, dataset)
 
 

@@ -95,6 +95,10 @@ class Repository:
         entries = (line.split(maxsplit=3) for line in self.git("ls-tree", revision, f"{folder}/").splitlines())
         return [path for _, kind, _, path in entries if kind == "blob"]
 
+    def tracked(self, path: str, revision: str = "HEAD") -> list[str]:
+        """Paths of all files below a folder at a commit; its own where it is no folder, such as a link."""
+        return self.git("ls-tree", "-r", "-z", "--name-only", revision, "--", path).split("\0")[:-1]
+
     def log(self, *paths: str, revision: str = "HEAD") -> list[Commit]:
         """First-parent commits that changed one of the paths, newest first."""
         form = FIELD.join(["%H", "%cI", "%an <%ae>", "%P", "%B"]) + RECORD
