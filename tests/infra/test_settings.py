@@ -60,6 +60,7 @@ def test_the_files_are_accepted(stack: str) -> None:
         ("kind", lambda d: d["credit:gitops"].pop("context"), r"credit:gitops\.context: name the kubeconfig context"),
         ("kind", lambda d: d["credit:gitops"].update(environments=[]), r"credit:gitops\.environments: Tuple should"),
         ("kind", lambda d: d["credit:gitops"].update(repository="../here"), r"credit:gitops\.repository: String"),
+        ("kind", lambda d: d["credit:gitops"].update(chartMirror="../here"), r"credit:gitops\.chartMirror: String"),
     ],
 )
 def test_a_wrong_file_is_refused_in_one_line(stack: str, change: Callable[[Document], object], message: str) -> None:
@@ -92,3 +93,15 @@ def test_a_deploy_key_becomes_argo_cds_and_stays_secret() -> None:
     assert secret.inputs["metadata"]["labels"] == {"argocd.argoproj.io/secret-type": "repository"}
     assert rpc.is_rpc_secret(secret.inputs["stringData"])
     assert rpc.unwrap_rpc_secret(secret.inputs["stringData"])["sshPrivateKey"] == "sealed"
+
+
+def test_a_mirror_has_every_third_party_chart() -> None:
+    config, mirror = of("kind"), "https://charts.bank.example"
+    config["credit:gitops"] |= {"manifest": str(PROJECT_ROOT / "recorded-manifest.yaml"), "chartMirror": mirror}
+    recording = record_with("kind", config, run_main, preview=False)
+    assert recording.one("kubernetes:helm.sh/v4:Chart", "bootstrap").inputs["values"]["chartMirror"] == mirror
+    argocd = "kubernetes:argoproj.io/v1alpha1"
+    application = recording.one(f"{argocd}:Application", "external-secrets-Application").inputs["spec"]
+    assert application["source"]["repoURL"] == mirror
+    project = recording.one(f"{argocd}:AppProject", "external-secrets-AppProject").inputs["spec"]
+    assert project["sourceRepos"] == [mirror]

@@ -17,7 +17,6 @@ from pulumi import ResourceOptions
 from credit_infra.constants import (
     ARGOCD_NAMESPACE,
     EXTERNAL_SECRETS,
-    EXTERNAL_SECRETS_REPOSITORY,
     EXTERNAL_SECRETS_VERSION,
     KIND_SECRETS,
     MONITORING_NAMESPACE,
@@ -95,9 +94,11 @@ def objects(store: SecretStore, environments: Sequence[str]) -> list[dict[str, A
 
 
 class ExternalSecrets(pulumi.ComponentResource):
-    """The Application, and a project of its own that fences it."""
+    """The Application, and a project of its own that fences it; `charts` is a Helm repository that has the operator."""
 
-    def __init__(self, store: SecretStore, environments: Sequence[str], opts: ResourceOptions | None = None) -> None:
+    def __init__(
+        self, store: SecretStore, environments: Sequence[str], charts: str, opts: ResourceOptions | None = None
+    ) -> None:
         super().__init__("credit:infra:ExternalSecrets", "external-secrets", None, opts)
         child = ResourceOptions(parent=self)
         cluster_kinds = [
@@ -113,14 +114,14 @@ class ExternalSecrets(pulumi.ComponentResource):
             "AppProject",
             {
                 "description": "External Secrets and what it fills",
-                "sourceRepos": [EXTERNAL_SECRETS_REPOSITORY],
+                "sourceRepos": [charts],
                 "destinations": [{"server": here, "namespace": name} for name in namespaces],
                 "clusterResourceWhitelist": cluster_kinds,
             },
             child,
         )
         source = {
-            "repoURL": EXTERNAL_SECRETS_REPOSITORY,
+            "repoURL": charts,
             "chart": EXTERNAL_SECRETS,
             "targetRevision": EXTERNAL_SECRETS_VERSION,
             "helm": {"valuesObject": {"installCRDs": True, "extraObjects": objects(store, environments)}},

@@ -15,7 +15,12 @@ from pulumi import Output, ResourceOptions
 from pydantic import Field
 
 from credit_infra.argocd_install import install_config, install_objects
-from credit_infra.constants import ARGOCD_NAMESPACE, EXTERNAL_SECRETS, MONITORING_NAMESPACE
+from credit_infra.constants import (
+    ARGOCD_NAMESPACE,
+    EXTERNAL_SECRETS,
+    EXTERNAL_SECRETS_REPOSITORY,
+    MONITORING_NAMESPACE,
+)
 from credit_infra.external_secrets import ExternalSecrets, SecretStore
 from credit_infra.model import StackPart
 from credit_infra.place import Place
@@ -32,14 +37,16 @@ PRIVILEGED = {"pod-security.kubernetes.io/enforce": "privileged"}
 class GitOpsConfig(StackPart):
     """Which git decides, and which environments this cluster carries.
 
-    `manifest` replaces the address of Argo CD's install manifest by a mirror's or a file's. `context` is the
-    kubeconfig context of a kind cluster that exists already; a cloud stack makes its own cluster and has none.
+    `manifest` replaces the address of Argo CD's install manifest by a mirror's or a file's, and `chart_mirror` those of
+    all third-party charts by one Helm repository that has them at the pinned versions. `context` is the kubeconfig
+    context of a kind cluster that exists already; a cloud stack makes its own cluster and has none.
     """
 
     repository: str = Field(pattern=r"^(https://|git@|http://|ssh://)\S+$")
     revision: str = Field(min_length=1)
     environments: tuple[Literal["staging", "production"], ...] = Field(min_length=1)
     manifest: str | None = None
+    chart_mirror: str | None = Field(default=None, pattern=r"^https?://\S+$")
     context: str | None = None
 
 
@@ -88,7 +95,8 @@ class GitOps(pulumi.ComponentResource):
         if deploy_key is not None:
             ready.append(self._repository_key(config.repository, deploy_key, argocd))
         installed = ResourceOptions(parent=self, depends_on=ready)
-        ExternalSecrets(store, config.environments, opts=installed)
+        charts = config.chart_mirror or EXTERNAL_SECRETS_REPOSITORY
+        ExternalSecrets(store, config.environments, charts, opts=installed)
         kubernetes.helm.v4.Chart(
             "bootstrap",
             chart=BOOTSTRAP_CHART,
@@ -125,5 +133,6 @@ def bootstrap_values(config: GitOpsConfig) -> dict[str, Any]:
         "repository": config.repository,
         "revision": config.revision,
         "environments": list(config.environments),
+        "chartMirror": config.chart_mirror or "",
         "kind": config.context is not None,
     }
