@@ -48,9 +48,7 @@ class Reference:
     def _outcomes(self, rng, n, rise):
         drawn = rng.multinomial(n, self.share)
         bad = rng.binomial(drawn, np.clip(self.pds * (1 + rise / (self.pds @ self.share)), 0, 1))
-        count = np.concatenate([bad, drawn - bad])
-        pds = CountedPds(np.tile(self.pds, 2)[count > 0], count[count > 0])
-        return CountedOutcomes(START, END, n, 0, 0, pds, np.repeat([1.0, 0.0], len(self.pds))[count > 0])
+        return CountedOutcomes(START, END, n, 0, 0, CountedPds(self.pds[drawn > 0], drawn[drawn > 0]), bad[drawn > 0])
 
     def with_gini(self, wanted, n):
         """PDs that tell applicants apart so well: the odds drawn together around their mean."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
+import numpy.typing as npt
 
 from credit_contract import metrics
 from credit_contract.baseline import Baseline
@@ -27,7 +28,7 @@ from drift_monitor.windows import stamp
 
 @dataclass(frozen=True, slots=True)
 class CountedOutcomes:
-    """A vintage, counted. bad: float64 [k], 1 or 0 beside each bucket of `pds`; conflicting: see `Maturity`."""
+    """A vintage, counted. bads: int64 [k], how many of each bucket of `pds` were bad; conflicting: see `Maturity`."""
 
     start: datetime
     end: datetime
@@ -35,7 +36,7 @@ class CountedOutcomes:
     declined: int
     conflicting: int
     pds: CountedPds
-    bad: metrics.Array
+    bads: npt.NDArray[np.int64]
 
 
 class Realised(Frozen):
@@ -89,20 +90,22 @@ def counted_outcomes(
         f" FROM outcomes WHERE recorded_at <= {stamp(as_of)} AND defaulted IS NOT NULL GROUP BY 1"
     )
     counting = (
-        f"SELECT {BUCKET} AS bucket, defaulted, {SUM_OF_PDS}, count(*), count(*) FILTER (conflicting)"
+        f"SELECT {BUCKET}, {SUM_OF_PDS}, count(*), count(*) FILTER (defaulted), count(*) FILTER (conflicting)"
         f" FROM (SELECT id, pd FROM decisions WHERE {members} AND pd BETWEEN 0 AND 1) JOIN ({known})"
-        " ON id = decision_id GROUP BY 1, 2 ORDER BY 1, 2"
+        " ON id = decision_id GROUP BY 1 ORDER BY 1"
     )
     rows = history.rows(counting) if decided else []  # mostly there is one model: of others' outcomes nothing is read
-    count = np.array([row[3] for row in rows], dtype=np.int64)
+    # Bad and good of a bucket share its mean: with one of their own they would be ranked by chance, or by class.
+    sums = np.array([row[1] for row in rows], dtype=np.float64)
+    count, bads = (np.array([row[place] for row in rows], dtype=np.int64) for place in (2, 3))
     return CountedOutcomes(
         start=start,
         end=end,
         decided=decided,
         declined=declined,
         conflicting=sum(row[4] for row in rows),
-        pds=CountedPds(np.array([row[2] for row in rows], dtype=np.float64) / np.maximum(count, 1), count),
-        bad=np.array([row[1] for row in rows], dtype=np.float64),
+        pds=CountedPds(sums / np.maximum(count, 1), count),
+        bads=bads,
     )
 
 
@@ -181,8 +184,15 @@ def checks(maturity: Maturity, baseline: Baseline, limits: Limits) -> Iterator[C
     )
 
 
+def _rows(known: CountedOutcomes) -> tuple[metrics.Array, metrics.Array, metrics.Array]:
+    """Each bucket's bad and its good, both at the bucket's mean PD: target, PD and how many."""
+    weight = np.concatenate([known.bads, known.pds.count - known.bads]).astype(np.float64)
+    bad, pd = np.repeat([1.0, 0.0], len(known.bads)), np.tile(known.pds.pd, 2)
+    return bad[weight > 0], pd[weight > 0], weight[weight > 0]
+
+
 def _realised(known: CountedOutcomes) -> Realised:
-    bad, pd, weight = known.bad, known.pds.pd, known.pds.count.astype(np.float64)
+    bad, pd, weight = _rows(known)
     figures: dict[str, float | None] = dict.fromkeys(
         ("auc", "gini", "ks", "calibration_slope", "calibration_intercept")
     )

@@ -15,7 +15,9 @@ from credit_contract.schema import Frozen
 from drift_monitor.history import History
 
 Array = npt.NDArray[np.float64]
-BUCKETS_PER_LOGIT = 25  # PDs of one bucket differ by 4 % of their odds: the AUC moves by about 1e-4
+BUCKETS_PER_LOGIT = 1000
+"""PDs of one bucket differ by 0.1 % of their odds, and are ties. Against the rows that moves Gini by less than 1e-4 and
+KS by 1e-3 at a spread of 0.3 logits, and by 2e-3 and 8e-3 at 0.01, where there is hardly anything to rank."""
 CLIP = 1e-6
 Z95 = 1.959964
 BUCKET = (
