@@ -21,6 +21,7 @@ printf '%s\\t' "$(basename "$0")" "$@" >>"$CALLS/arguments"; echo >>"$CALLS/argu
 case "$*" in
   *put-secret-value*) cat >"$CALLS/$(sed 's#.*--secret-id credit/[a-z]*/\\([a-z-]*\\).*#\\1#' <<<"$*").json" ;;
   *get-secret-value*) echo '{"username": "credit_admin", "password": "m:a/s@ter"}' ;;
+  *get-role*) test -e "$CALLS/role" ;;
   *databaseAddress*) echo database.example ;;
   *run*databases*) cat >"$CALLS/psql" ;;
 esac
@@ -80,6 +81,16 @@ def test_the_state_stack_is_deployed_and_cannot_be_deleted_by_mistake(shell: dic
     calls = (Path(shell["CALLS"]) / "arguments").read_text()
     assert "--no-fail-on-empty-changeset" in calls
     assert "--enable-termination-protection" in calls
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_the_role_that_the_first_key_names_is_there_before_the_key(shell: dict[str, str], there: bool) -> None:
+    if there:
+        (Path(shell["CALLS"]) / "role").touch()
+    result = run("state.sh", "eu-central-1", shell=shell)
+    assert result.returncode == 0, result.stderr
+    calls = (Path(shell["CALLS"]) / "arguments").read_text()
+    assert ("create-service-linked-role\t--aws-service-name\tautoscaling.amazonaws.com" in calls) is not there
 
 
 @pytest.mark.parametrize("script", ["state.sh", "databases.sh"])

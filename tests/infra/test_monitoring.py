@@ -42,6 +42,10 @@ def test_alertmanager_and_prometheus_may_send_and_nothing_else(cloud: Recording)
     assert (publish["Action"], len(publish["Resource"])) == (["sns:Publish"], 2)
 
 
+def test_people_sign_in_to_grafana_as_the_stack_says(cloud: Recording) -> None:
+    assert cloud.one("aws:grafana/workspace:Workspace", "grafana").inputs["authenticationProviders"] == ["AWS_SSO"]
+
+
 def test_only_this_account_publishes_to_the_topics(cloud: Recording) -> None:
     for policy in cloud.of("aws:sns/topicPolicy:TopicPolicy"):
         account = statements(policy)[0]["Condition"]["StringEquals"]["aws:SourceAccount"]

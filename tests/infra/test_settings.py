@@ -50,6 +50,11 @@ def test_the_files_are_accepted(stack: str) -> None:
         ),
         ("staging", lambda d: d.pop("credit:storage"), r"credit:storage: Field required"),
         ("staging", lambda d: d["credit:storage"].update(colour="red"), r"credit:storage\.colour: Extra inputs"),
+        (
+            "staging",
+            lambda d: d["credit:monitoring"].update(grafanaSignIn="LDAP"),
+            r"credit:monitoring\.grafanaSignIn: Input should be 'AWS_SSO' or 'SAML'",
+        ),
         ("staging", lambda d: d.update({"credit:account": "12"}), r"credit:account: String should match"),
         (
             "staging",

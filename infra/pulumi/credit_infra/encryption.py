@@ -30,7 +30,8 @@ class Encryption(pulumi.ComponentResource):
         service_roles = f"arn:aws:iam::{place.account}:role/aws-service-role"
         autoscaling = f"{service_roles}/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling"
         aws_itself = {"Bool": {"kms:GrantIsForAWSResource": "true"}}
-        # Without this grant, managed node groups cannot attach encrypted disks and stay empty.
+        # Without this grant, managed node groups cannot attach encrypted disks and stay empty. KMS refuses to name a
+        # role that is not there: bootstrap/state.sh makes it.
         self.cluster_key_arn = self._key(
             "cluster",
             Statement("NodeDisks", USE, THIS_KEY, principal={"AWS": autoscaling}),

@@ -6,7 +6,7 @@ see are in `alarms`.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import pulumi
 import pulumi_aws as aws
@@ -25,10 +25,15 @@ GRAFANA_VERSION = "10.4"
 
 
 class MonitoringConfig(StackPart):
-    """Who is told by e-mail, and the month's budget in US dollars. Pagers subscribe to the topics themselves."""
+    """Who is told by e-mail, how people sign in to Grafana, and the month's budget in US dollars.
+
+    `AWS_SSO` needs IAM Identity Center before the first `up`; `SAML` is set up in the workspace afterwards.
+    Pagers subscribe to the topics themselves.
+    """
 
     warning_email: str = Field(pattern=r"^[^@\s]+@[^@\s]+$")
     page_email: str = Field(pattern=r"^[^@\s]+@[^@\s]+$")
+    grafana_sign_in: Literal["AWS_SSO", "SAML"]
     monthly_budget_usd: int = Field(ge=1)
     log_days: int = Field(ge=1)
 
@@ -71,7 +76,7 @@ class Monitoring(pulumi.ComponentResource):
         )
         self.metrics_arn = workspace.arn
         self.remote_write_url = Output.concat(workspace.prometheus_endpoint, "api/v1/remote_write")
-        self.grafana_endpoint = self._grafana(roles)
+        self.grafana_endpoint = self._grafana(roles, config.grafana_sign_in)
         emails = {"warning": config.warning_email, "page": config.page_email}
         self.topic_arns = {severity: self._topic(severity, emails[severity], key_arn) for severity in SEVERITIES}
         self._budget(config.monthly_budget_usd)
@@ -84,7 +89,7 @@ class Monitoring(pulumi.ComponentResource):
     def _tags(self, what: str) -> dict[str, str]:
         return self._place.tags("monitoring", what)
 
-    def _grafana(self, roles: Roles) -> Output[str]:
+    def _grafana(self, roles: Roles, sign_in: str) -> Output[str]:
         role = roles.make("grafana", "monitoring", trust_service("grafana.amazonaws.com"), self)
         query = ["aps:QueryMetrics", "aps:GetLabels", "aps:GetSeries", "aps:GetMetricMetadata"]
         look = ["cloudwatch:GetMetricData", "cloudwatch:ListMetrics", "cloudwatch:DescribeAlarms"]
@@ -98,7 +103,7 @@ class Monitoring(pulumi.ComponentResource):
             "grafana",
             name=self._place.name("grafana"),
             account_access_type="CURRENT_ACCOUNT",
-            authentication_providers=["AWS_SSO"],
+            authentication_providers=[sign_in],
             permission_type="CUSTOMER_MANAGED",
             role_arn=role.arn,
             data_sources=["PROMETHEUS", "CLOUDWATCH"],
