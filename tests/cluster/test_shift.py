@@ -20,8 +20,9 @@ def test_the_monitor_takes_the_settings_and_what_people_wrote_stays(dataset: str
     assert config.limits.constant_fields == (("low_doc",) if dataset == "sba" else ())
 
 
-def test_settings_that_are_there_stay_and_others_are_not_overwritten() -> None:
+def test_settings_of_before_are_replaced_and_people_s_are_not_overwritten() -> None:
     changed = watched(TEXT, "taiwan")
     assert watched(changed, "taiwan") == changed
+    assert watched(changed, "sba") == watched(TEXT, "sba")
     with pytest.raises(EnvironmentFileError, match="config of its own"):
-        watched(changed, "sba")
+        watched(TEXT + "config: {interval_minutes: 5}\n", "sba")

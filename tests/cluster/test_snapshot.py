@@ -3,7 +3,13 @@ from pathlib import Path
 
 import pytest
 
-from credit_delivery.cluster.snapshot import commit_tree
+from credit_delivery.bump import freeze
+from credit_delivery.cluster import checkout
+from credit_delivery.cluster.snapshot import bring, commit_tree
+from credit_delivery.errors import RefusedError
+from credit_delivery.repository import Repository
+
+FACTS = "environments/production/environment.yaml"
 
 
 def git(*arguments: str) -> str:
@@ -19,6 +25,8 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write("code.py", "first\n")
     write(".gitignore", "var/\n")
     write("environments/staging/model.yaml", "model: {tag: released}\n")
+    write(FACTS, "name: production\ncluster: here\nnamespace: production\n# the stop switch\nfrozen: false\n")
+    write("environments/staging/drift-monitor.yaml", "reports: {}\n")
     git("add", "--all")
     git("commit", "--quiet", "--message", "Begin")
     return tmp_path
@@ -38,7 +46,7 @@ def test_a_snapshot_holds_what_is_not_committed_and_not_what_is_ignored() -> Non
     write("code.py", "second\n")
     write("new.py", "untracked\n")
     write("var/secret", "ignored\n")
-    commit = commit_tree(git("rev-parse", "HEAD"), "Snapshot")
+    commit = commit_tree()
     assert content(commit, "code.py") == "second"
     assert content(commit, "new.py") == "untracked"
     assert "var/secret" not in git("ls-tree", "-r", "--name-only", commit)
@@ -51,44 +59,109 @@ def test_a_snapshot_leaves_index_branch_and_files_alone() -> None:
     git("add", "staged.py")
     write("code.py", "second\n")
     before = git("status", "--porcelain"), git("rev-parse", "HEAD")
-    commit_tree(git("rev-parse", "HEAD"), "Snapshot")
+    commit_tree()
     assert (git("status", "--porcelain"), git("rev-parse", "HEAD")) == before
 
 
 @pytest.mark.usefixtures("repository")
 def test_nothing_changed_makes_no_commit() -> None:
     head = git("rev-parse", "HEAD")
-    assert commit_tree(head, "Snapshot") == head
+    assert commit_tree() == head
+    assert commit_tree(head) == head
 
 
-@pytest.mark.usefixtures("repository")
-def test_a_later_snapshot_keeps_what_machines_wrote_in_the_cluster() -> None:
+def sent(clone: Repository) -> str:
+    """What the clone has checked out, known here too as it is once it was fetched from the cluster."""
+    git("fetch", "--quiet", str(clone.root), "main")
+    return clone.head()
+
+
+def pushed(main: str) -> str:
+    """What `push` makes of the cluster's main."""
+    here = commit_tree(main)
+    repository = checkout.at(main)
+    bring(repository, here)
+    return sent(repository)
+
+
+def committed(main: str, files: dict[str, str]) -> str:
+    """Main after a commit in the clone of the cluster's git."""
+    clone = checkout.at(main)
+    clone.commit("Promote", files)
+    return sent(clone)
+
+
+def frozen(main: str) -> str:
+    """The same after `freeze`."""
+    clone = checkout.at(main)
+    freeze(clone, "production")
+    return sent(clone)
+
+
+@pytest.fixture
+def main(repository: Path) -> str:
+    """The cluster's main after its first start, of a tree with changes."""
+    (repository / "code.py").write_text("at the start\n")
+    return commit_tree()
+
+
+def test_a_push_keeps_what_machines_wrote_in_the_cluster(main: str) -> None:
     written = {
         "environments/staging/model.yaml": "model: {tag: promoted}",
         "environments/staging/evidence/promoted.json": "{}",
         "environments/staging/confirmed/promoted.json": "{}",
         "ml/releases/promoted.json": "{}",
     }
-    git("switch", "--quiet", "--create", "cluster")
-    for path, text in written.items():
-        write(path, text)
-    git("add", "--all")
-    git("commit", "--quiet", "--message", "Promote")
-    cluster = git("rev-parse", "HEAD")
-    git("switch", "--quiet", "main")
+    cluster = committed(main, written)
     write("code.py", "second\n")
+    write("environments/staging/model.yaml", "model: {tag: typed-over}\n")
     write("environments/production/model.yaml", "model: {tag: typed-by-hand}\n")
     write("ml/releases/here.json", "{}")
-    commit = commit_tree(cluster, "Snapshot", kept_from=cluster)
+    commit = pushed(cluster)
     assert content(commit, "code.py") == "second"
     for path, text in written.items():
         assert content(commit, path) == text
     assert content(commit, "ml/releases/here.json") == "{}"
     assert "environments/production/model.yaml" not in git("ls-tree", "-r", "--name-only", commit)
+    assert git("rev-parse", f"{commit}^") == cluster
+
+
+def test_no_push_undoes_a_freeze_nor_the_monitor_s_settings(main: str) -> None:
+    monitor = "environments/staging/drift-monitor.yaml"
+    cluster = committed(main, {monitor: "reports: {}\nconfig: {interval_minutes: 1}\n"})
+    cluster = frozen(cluster)
+    for turn in ("second", "third"):
+        write("code.py", f"{turn}\n")
+        cluster = pushed(cluster)
+        assert content(cluster, "code.py") == turn
+        assert "frozen: true" in content(cluster, FACTS)
+        assert "interval_minutes: 1" in content(cluster, monitor)
+    write(FACTS, Path(FACTS).read_text().replace("cluster: here", "cluster: there"))
+    cluster = pushed(cluster)
+    assert "cluster: there" in content(cluster, FACTS)
+    assert "frozen: true" in content(cluster, FACTS)
+
+
+def test_a_push_of_nothing_new_makes_no_commit_whatever_the_cluster_did(main: str) -> None:
+    cluster = committed(main, {"environments/staging/model.yaml": "model: {tag: promoted}\n"})
+    assert pushed(cluster) == cluster
+    write("code.py", "second\n")
+    cluster = pushed(cluster)
+    assert pushed(cluster) == cluster
+
+
+def test_lines_that_were_changed_here_and_in_the_cluster_are_refused_until_taken_over(main: str) -> None:
+    cluster = frozen(main)
+    write(FACTS, Path(FACTS).read_text().replace("frozen: false", "frozen: false  # never"))
+    with pytest.raises(RefusedError, match=f"{FACTS} was changed here and in the cluster"):
+        pushed(cluster)
+    write(FACTS, subprocess.run(["git", "show", f"{cluster}:{FACTS}"], capture_output=True, text=True).stdout)
+    cluster = pushed(cluster)
+    write(FACTS, Path(FACTS).read_text().replace("frozen: true", "frozen: false"))
+    assert "frozen: false" in content(pushed(cluster), FACTS)
 
 
 @pytest.mark.usefixtures("repository")
 def test_a_removed_file_is_gone_from_the_snapshot() -> None:
     Path("code.py").unlink()
-    commit = commit_tree(git("rev-parse", "HEAD"), "Snapshot")
-    assert "code.py" not in git("ls-tree", "-r", "--name-only", commit).split()
+    assert "code.py" not in git("ls-tree", "-r", "--name-only", commit_tree()).split()

@@ -126,16 +126,26 @@ def rebuild(
             f"{dataset.name} {dataset.version} was learned from the journal: set {JOURNAL} to it, as a role that may "
             "only read; docs/ci.md says how a pull request gets it"
         )
-    beside = Path(sys.executable).with_name("credit-train")
-    program = str(beside) if beside.exists() else shutil.which("credit-train")
-    if program is None:
-        raise ToolsMissingError("credit-train is missing, which rebuilds the hold-out: `make setup`, or give --holdout")
+    program = trainer()
     with TemporaryDirectory(prefix="credit-holdout-") as folder:
         out = Path(folder, "holdout.npz")
         which = [f"dataset={dataset.name}", f"versions=[{dataset.version}]"]
         home = {"CREDIT_HOME": folder} if afresh else {}
         run([program, "holdout", *which, "--out", str(out)], environment={**(environment or {}), **home}, folder=root)
         return read(out, dataset)
+
+
+def trainer() -> str:
+    """The path of credit-train: beside this Python, else on PATH.
+
+    Raises:
+        ToolsMissingError: it is not installed.
+    """
+    beside = Path(sys.executable).with_name("credit-train")
+    program = str(beside) if beside.exists() else shutil.which("credit-train")
+    if program is None:
+        raise ToolsMissingError("credit-train is missing, which rebuilds the hold-out: `make setup`, or give --holdout")
+    return program
 
 
 def read(path: Path, dataset: DatasetVersion) -> Holdout:

@@ -30,13 +30,3 @@ def fetch() -> str:
         return ""
     run([*GIT, "fetch", "--quiet", REMOTE, f"+refs/heads/main:{REF}"])
     return run(["git", "rev-parse", REF]).strip()
-
-
-def push(commit: str) -> None:
-    """Move main to a commit that follows it.
-
-    Raises:
-        CommandFailedError: it does not follow; somebody pushed in between.
-    """
-    run([*GIT, "push", "--quiet", REMOTE, f"{commit}:refs/heads/main"])
-    run(["git", "update-ref", REF, commit])

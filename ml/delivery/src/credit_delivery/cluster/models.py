@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import itertools
 import os
-import sys
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
 from credit_contract.bundle import read_bundle
 from credit_contract.errors import ContractError
-from credit_delivery import bundles, record, release
+from credit_delivery import bundles, quarantine, record, release
 from credit_delivery.environments import ENVIRONMENTS, model_file, read_model, released, with_pin
 from credit_delivery.errors import ReleaseError
-from credit_delivery.holdout import source
+from credit_delivery.holdout import source, trainer
 from credit_delivery.programs import run
 from credit_delivery.record import ReleaseRecord
 from credit_delivery.repository import Repository
@@ -25,7 +24,6 @@ from credit_delivery.repository import Repository
 TRAINING = Path("var/kind/training")
 """Training's own folder here, so that a person's candidate stays what it was."""
 
-TRAIN = str(Path(sys.executable).with_name("credit-train"))
 SHORT = ("versions=[v2]", "proof.latency_calls=0", "proof.quantise=false")
 Say = Callable[[str], None]
 
@@ -56,22 +54,31 @@ class _Ways:
         self._say = say
         self._dataset = os.environ.get("DATASET") or ("taiwan" if os.environ.get("CREDIT_DATA_DIR") else "simulated")
         self._rebuild = cache(source(repository.root))
+        self._quarantine = quarantine.read(repository)
 
     def another(self, taken: set[str]) -> ReleaseRecord:
         """A release of a model that is not one of these digests."""
         for path in self._repository.names(record.FOLDER):
             known = record.read(self._repository, Path(path).stem)
-            if known.model_digest not in taken and self._at_hand(known):
+            if self._may_run(known.tag, known.model_digest, taken) and self._at_hand(known):
                 return known
         names = (f"{self._dataset}-{number}" for number in itertools.count(1))
         tag = next(tag for tag in names if self._free(tag, taken))
-        bundle = self._kept(tag) or self._candidate(taken) or self._trained(tag)
+        bundle = self._kept(tag) or self._candidate(tag, taken) or self._trained(tag)
         return release.build(self._repository, tag, bundle, self._rebuild)
 
     def _free(self, tag: str, taken: set[str]) -> bool:
-        """Whether a release may get this name: no other has it, nor a bundle that another environment runs."""
+        """Whether a release may get this name: no other has it, nor a bundle that must not run."""
         kept = self._kept(tag)
-        return record.find(self._repository, tag) is None and (kept is None or read_bundle(kept).digest not in taken)
+        digest = read_bundle(kept).digest if kept else ""
+        return record.find(self._repository, tag) is None and self._may_run(tag, digest, taken)
+
+    def _may_run(self, tag: str, digest: str, taken: set[str]) -> bool:
+        """Whether no environment runs this model, and none had to be rid of it."""
+        refusal = self._quarantine.refusal("model", tag, digest)
+        if refusal:
+            self._say(f"not used: {refusal}")
+        return not refusal and digest not in taken
 
     def _at_hand(self, known: ReleaseRecord) -> bool:
         try:
@@ -85,11 +92,11 @@ class _Ways:
         path = bundles.kept(self._repository.root, tag)
         return path if path.exists() else None
 
-    def _candidate(self, taken: set[str]) -> Path | None:
-        """What a person trained last, unless it is damaged or runs already."""
+    def _candidate(self, tag: str, taken: set[str]) -> Path | None:
+        """What a person trained last, unless it is damaged or must not run under this name."""
         path = Path(os.environ.get("CREDIT_HOME", "var"), "bundles", self._dataset, "candidate")
         try:
-            return None if read_bundle(path).digest in taken else path
+            return path if self._may_run(tag, read_bundle(path).digest, taken) else None
         except (ContractError, OSError):
             return None
 
@@ -97,5 +104,5 @@ class _Ways:
         """A model of its own: the tag's number is the seed."""
         self._say(f"there is no model {tag} yet: training it takes some minutes")
         home, seed = {"CREDIT_HOME": str(TRAINING)}, tag.rpartition("-")[2]
-        run([TRAIN, "run", f"dataset={self._dataset}", f"seed={seed}", *SHORT], environment=home)
+        run([trainer(), "run", f"dataset={self._dataset}", f"seed={seed}", *SHORT], environment=home)
         return TRAINING / "bundles" / self._dataset / "candidate"

@@ -93,14 +93,16 @@ def watch(repository: Repository, dataset: str) -> str:
 
 
 def watched(text: str, dataset: str) -> str:
-    """The monitor's file in an environment with these settings after what people wrote there."""
-    config = watching(dataset)
-    there = yaml.safe_load(text).get("config")
-    if there is None:
-        return text + yaml.safe_dump({"config": config}, sort_keys=False)
-    if there == config:
-        return text
-    raise EnvironmentFileError(f"{SETTINGS}: has a key config of its own; take it out, `make push`, and try again")
+    """The monitor's file in an environment: what people wrote there, then these settings instead of earlier ones."""
+    for earlier in ("", *downturn.ENDED):
+        text = text.removesuffix(_section(earlier))
+    if "config" in yaml.safe_load(text):
+        raise EnvironmentFileError(f"{SETTINGS}: has a key config of its own; take it out, `make push`, and try again")
+    return text + _section(dataset)
+
+
+def _section(dataset: str) -> str:
+    return yaml.safe_dump({"config": watching(dataset)}, sort_keys=False)
 
 
 def watching(dataset: str) -> dict[str, Any]:

@@ -10,7 +10,9 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from credit_delivery.errors import CommandFailedError, RefusedError
 from credit_delivery.programs import run
+from credit_delivery.repository import Repository
 
 MACHINE_WRITTEN = (
     "environments/*/model.yaml",
@@ -29,40 +31,81 @@ AUTHOR = {
 }
 
 
-def commit_tree(parent: str, message: str, kept_from: str = "") -> str:
-    """A commit on `parent`, or `parent` itself when nothing differs.
+CHANGED_TWICE = (
+    "was changed here and in the cluster since the last push: take the cluster's with `git -C var/kind/repository show "
+    "main:{path} > {path}`, `make push`, and change it again"
+)
+MESSAGE = "Snapshot of the working tree"
+"""By which the last one is found again."""
 
-    Its tree is the working tree; machine-written files are those of the commit `kept_from` where one is named.
+
+def commit_tree(main: str = "") -> str:
+    """A commit of the working tree on the last snapshot in the cluster's `main`, or on HEAD while there is no main.
+
+    It is the last snapshot itself when nothing differs. Machine-written files stay as they were there.
     """
+    last = _last(main) if main else ""
     with tempfile.TemporaryDirectory() as folder:
         index = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
         run(["git", "read-tree", "HEAD"], environment=index)
         run(["git", "add", "--all"], environment=index)
-        if kept_from:
-            _keep(kept_from, index)
+        if last:
+            _keep(last, main, index)
         tree = run(["git", "write-tree"], environment=index).strip()
-    return _commit(tree, parent, message)
+    return _commit(tree, last or run(["git", "rev-parse", "HEAD"]).strip())
 
 
-def _keep(commit: str, index: Mapping[str, str]) -> None:
+def bring(repository: Repository, commit: str) -> None:
+    """Merge a snapshot into what the clone of the cluster's git has checked out.
+
+    So what changed there since the last snapshot stays: what machines wrote, and what `freeze` and `drift` say in
+    people's files.
+
+    Raises:
+        RefusedError: the same lines of a file were changed here and there.
+    """
+    try:
+        repository.git("merge", "--quiet", "--no-ff", "--strategy-option=no-renames", "--message", "Push", commit)
+    except CommandFailedError:
+        files = repository.git("diff", "--name-only", "--diff-filter=U").splitlines()
+        if not files:
+            raise
+        repository.git("merge", "--abort")
+        raise RefusedError(
+            "the working tree", [f"{path} {CHANGED_TWICE.format(path=path)}" for path in files]
+        ) from None
+
+
+def _last(main: str) -> str:
+    """The last snapshot in the cluster's git; where there is none, what it began with."""
+    found = run(["git", "log", "-1", "--topo-order", "--format=%H", f"--grep=^{MESSAGE}$", main]).strip()
+    return found or run(["git", "merge-base", "HEAD", main]).strip()
+
+
+def _keep(last: str, main: str, index: Mapping[str, str]) -> None:
     for path in run(["git", "ls-files"], environment=index).splitlines():
         if _machine_written(path):
             run(["git", "update-index", "--force-remove", path], environment=index)
-    for line in run(["git", "ls-tree", "-r", commit]).splitlines():
-        about, _, path = line.partition("\t")
-        if _machine_written(path) or fnmatch.fnmatch(path, RELEASES):
-            _set(path, about.split()[2], index)
+    for commit, kept in ((last, _machine_written), (main, _release)):
+        for line in run(["git", "ls-tree", "-r", commit]).splitlines():
+            about, _, path = line.partition("\t")
+            if kept(path):
+                _set(path, about.split()[2], index)
 
 
 def _machine_written(path: str) -> bool:
     return any(fnmatch.fnmatch(path, pattern) for pattern in MACHINE_WRITTEN)
 
 
+def _release(path: str) -> bool:
+    return fnmatch.fnmatch(path, RELEASES)
+
+
 def _set(path: str, blob: str, index: Mapping[str, str]) -> None:
     run(["git", "update-index", "--add", "--cacheinfo", f"100644,{blob},{path}"], environment=index)
 
 
-def _commit(tree: str, parent: str, message: str) -> str:
+def _commit(tree: str, parent: str) -> str:
     if tree == run(["git", "rev-parse", f"{parent}^{{tree}}"]).strip():
         return parent
-    return run(["git", "commit-tree", tree, "-p", parent, "-m", message], environment=AUTHOR).strip()
+    return run(["git", "commit-tree", tree, "-p", parent, "-m", MESSAGE], environment=AUTHOR).strip()

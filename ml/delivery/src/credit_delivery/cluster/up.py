@@ -14,13 +14,14 @@ from credit_delivery.cluster import (
     images,
     models,
     nodes,
+    pins,
     secrets,
     snapshot,
 )
 from credit_delivery.cluster.images import Image
 from credit_delivery.cluster.kubectl import apply, kubectl
 from credit_delivery.cluster.progress import LAST_WORDS, Table, step
-from credit_delivery.environments import ENVIRONMENTS, image_file, with_pin
+from credit_delivery.environments import ENVIRONMENTS
 from credit_delivery.programs import run
 from credit_delivery.record import ReleaseRecord
 from credit_delivery.repository import Repository
@@ -46,9 +47,11 @@ def up(*, training: bool = False) -> None:
         services = images.build(images.SERVICES)
         large = images.build([images.TRAINING] if training else [])
     with step("released models"):
-        repository = _snapshot()
+        main = git_server.fetch() if nodes.exists() else ""
+        repository = _with_changes(main)
         carriers = [_carrier(repository, named) for named in models.provide(repository, print)]
-        repository.commit("Name the images that were built here", _pins(repository, [*services, *large]))
+        files = pins.pins(repository, [*services, *large], print, running=bool(main))
+        repository.commit("Name the images that were built here", files)
     with step("kind cluster: a control plane and two workers"):
         nodes.create()
     with ThreadPoolExecutor(1) as beside:
@@ -79,15 +82,19 @@ def up(*, training: bool = False) -> None:
 
 
 def push() -> None:
-    """Send the working tree's changes; what machines wrote in the cluster's git stays."""
-    main = git_server.fetch()
-    commit = snapshot.commit_tree(main, "Snapshot of the working tree", kept_from=main)
-    if commit == main:
+    """Send the working tree's changes; what was changed in the cluster's git since the last time stays.
+
+    Raises:
+        RefusedError: a file was changed here and there.
+    """
+    main = checkout.current().head()
+    repository = _with_changes(main)
+    if repository.head() == main:
         print("nothing changed")
         return
-    git_server.push(commit)
+    repository.push("main")
     applications.refresh()
-    print(f"pushed {commit[:12]}")
+    print(f"pushed {repository.head()[:12]}")
 
 
 def deliver(repository: Repository, release: ReleaseRecord) -> None:
@@ -120,23 +127,18 @@ def _namespaces() -> None:
     kubectl("apply", "--server-side", "--filename", str(PORTS))
 
 
-def _snapshot() -> Repository:
-    """The cluster's git, or a first one, with a snapshot of the working tree on top."""
-    main = git_server.fetch() if nodes.exists() else ""
-    parent = main or run(["git", "rev-parse", "HEAD"]).strip()
-    return checkout.at(snapshot.commit_tree(parent, "Snapshot of the working tree", kept_from=main))
+def _with_changes(main: str) -> Repository:
+    """The clone of the cluster's git at `main`, or at its beginning, with what changed in the working tree since."""
+    here = snapshot.commit_tree(main)
+    repository = checkout.at(main or here)
+    snapshot.bring(repository, here)
+    return repository
 
 
 def _carrier(repository: Repository, release: ReleaseRecord) -> Image:
     """The model's image under the name by which it is loaded here, wherever it was released."""
     bundles.released(repository.root, release)
     return images.build_model(release.tag, bundles.kept(repository.root, release.tag))
-
-
-def _pins(repository: Repository, built: list[Image]) -> dict[str, str]:
-    """What CI would have committed after its builds: every environment's files that name these images, by path."""
-    pins = {image_file(environment, image.name): image.pin for environment in ENVIRONMENTS for image in built}
-    return {path: with_pin(repository.text(path), pin, path) for path, pin in pins.items()}
 
 
 def _load(chosen: list[Image], label: str = "") -> None:
