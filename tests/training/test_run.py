@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 import yaml
 from mlflow import MlflowClient
 
@@ -149,11 +150,14 @@ def test_verify_repeats_the_proof_and_sees_another_model(ran, capsys):
 
 def test_verify_refuses_what_is_no_state_of_the_network(ran, tmp_path, capsys):
     (tmp_path / "text.pt").write_text("no tensors")
-    for state in ("none.pt", "text.pt"):
+    torch.save({"state": {}}, tmp_path / "other.pt")
+    no_state = "no state of this bundle's network"
+    for state, why in (("none.pt", "No such file"), ("text.pt", "damaged, or no state at all"), ("other.pt", no_state)):
         assert main(["verify", str(candidate(ran.first)), str(tmp_path / state)]) == 1
         (line,) = capsys.readouterr().err.splitlines()
-        assert state in line
-        assert "model.pt" in line
+        assert f"{state}: {why}" in line
+        assert line.endswith("; name the model.pt that the bundle was exported from")
+        assert "weights_only" not in line
     with pytest.raises(SystemExit) as refused:
         main(["verify", str(candidate(ran.first)), "model.pt", "--rows", "-5"])
     assert refused.value.code == 2
@@ -209,6 +213,17 @@ def test_a_champion_of_another_hold_out_is_refused_before_anything_is_fitted(ran
         assert "fit " not in said
         assert main(["gate", str(candidate(ran.first)), "--champion", str(named)]) == 1
         assert told in capsys.readouterr().err
+
+
+def test_a_tracking_server_that_is_off_is_known_before_anything_is_fitted(ran, capsys, monkeypatch, unused_tcp_port):
+    monkeypatch.setenv("CREDIT_HOME", str(ran.first))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{unused_tcp_port}")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    for verb in ("run", "search", "select"):
+        assert main([verb, ran.dataset, *QUICK]) == 1
+        *before, last = capsys.readouterr().err.splitlines()
+        assert last.endswith("correct MLFLOW_TRACKING_URI")
+        assert [line for line in before if "prepare pocket" not in line] == []
 
 
 def test_figures_for_the_cards_name_the_digest_and_commit_of_their_bundle(ran, tmp_path, monkeypatch):

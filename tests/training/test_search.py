@@ -9,6 +9,8 @@ from credit_training.network_recipe import NetworkRecipe
 from credit_training.search import search
 from credit_training.search_plan import SearchConfig
 
+from .conftest import no_file_above
+
 RECIPE = NetworkRecipe(hidden=(4,), imagined=0, epochs=1, teacher_epochs=1, folds=2, bins=3)
 
 
@@ -83,9 +85,23 @@ def test_a_study_of_other_rows_is_not_continued(some, borrowers, storage):
 
 
 def test_a_database_that_cannot_be_used_is_one_line(some, tmp_path):
-    with pytest.raises(SearchError, match="cannot be used") as raised:
-        search(some, RECIPE, (), config(), 1, f"sqlite:///{tmp_path}/no/such/folder/search.db")
-    assert "\n" not in str(raised.value)
+    storage = f"sqlite:///{tmp_path}/no/such/folder/search.db"
+    with pytest.raises(SearchError) as raised:
+        search(some, RECIPE, (), config(), 1, storage)
+    assert str(raised.value) == (
+        f"the study's database {storage} cannot be used: unable to open database file; "
+        "free space or choose another folder with CREDIT_HOME"
+    )
+
+
+def test_a_study_that_finds_no_room_says_so_and_keeps_its_trials(some, storage):
+    first = search(some, RECIPE, (), config(trials=1), 1, storage)
+    with (
+        no_file_above(8192),
+        pytest.raises(SearchError, match=r"search\.db cannot be used: disk I/O error; free space"),
+    ):
+        search(some, RECIPE, (), config(trials=2), 1, storage)
+    assert search(some, RECIPE, (), config(trials=1), 1, storage) == first
 
 
 @pytest.mark.parametrize("sampler", ["grid", "random"])

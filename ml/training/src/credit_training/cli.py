@@ -213,11 +213,14 @@ def _search(arguments: argparse.Namespace) -> int:
     steps = STEPS.validate_python(list(spec.features))
     storage = f"sqlite:///{home().resolve() / 'search.db'}"
 
+    registry = Registry(home())
+    registry.check()
+
     def say(line: str) -> None:
         print(line, file=sys.stderr)
 
     found = search(portfolio.development(), config.model, steps, config.search, config.seed, storage, say)
-    Registry(home()).record_trials(data.dataset, config.search.study, found.trials)
+    registry.record_trials(data.dataset, config.search.study, found.trials)
     for trial in found.trials[:10]:
         changes = " ".join(f"model.{key}={value}" for key, value in trial.changes.items()).replace(", ", ",")
         print(f"{trial.number:>4}  {trial.figures['auc']:.4f}  {trial.figures['log_loss']:.5f}  {changes}")

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+ROOM = "free space or choose another folder with CREDIT_HOME"
+"""What to do where something generated finds no place."""
+
 
 class TrainingError(Exception):
     """Base of all; commands print it as one line and exit non-zero."""

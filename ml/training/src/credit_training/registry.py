@@ -35,7 +35,8 @@ from sqlalchemy.exc import SQLAlchemyError  # noqa: E402
 
 from credit_contract.bundle import Bundle, DatasetVersion  # noqa: E402
 from credit_contract.gates import GateResult, failed  # noqa: E402
-from credit_training.errors import RegistryError  # noqa: E402
+from credit_training.database import complaint  # noqa: E402
+from credit_training.errors import ROOM, RegistryError  # noqa: E402
 from credit_training.search_plan import Trial  # noqa: E402
 
 CANDIDATE, CHAMPION = "candidate", "champion"
@@ -70,11 +71,13 @@ class Registry:
         for chatty in ("mlflow", "alembic"):
             logging.getLogger(chatty).setLevel(logging.WARNING)
         self._artefacts: Path | None = None
+        self._advice = "see that it answers and has room, or correct MLFLOW_TRACKING_URI"
         self.address = os.environ.get("MLFLOW_TRACKING_URI", "")
         embedded = None if self.address else home.resolve() / "mlflow.db"
         if embedded is not None:
             self.address = f"sqlite:///{embedded}"
             self._artefacts = home.resolve() / "mlartifacts"
+            self._advice = ROOM
         with self._reported():
             home.mkdir(parents=True, exist_ok=True)
             if embedded is not None and not embedded.exists():
@@ -86,6 +89,11 @@ class Registry:
         """Where a tracking server shows its page, without user and password; a database has none."""
         served = urlsplit(self.address).scheme in ("http", "https")
         return self.address.replace(_user(self.address), "") if served else None
+
+    def check(self) -> None:
+        """Ask the store for anything, so that one that cannot be used is known before the work that it shall record."""
+        with self._reported():
+            self._client.search_experiments(max_results=1)
 
     def record(self, run: TrackedRun) -> str:
         """Write a run and give its id; one that could not be written whole is marked as failed."""
@@ -247,7 +255,7 @@ class Registry:
             yield
         except (MlflowException, OSError, SQLAlchemyError) as error:
             # An address may hold a password, and MLflow repeats it.
-            said = f"tracking store {self.address}: {' '.join(str(error).split())}"
+            said = f"tracking store {self.address}: {complaint(error)}; {self._advice}"
             raise RegistryError(said.replace(_user(self.address), "")) from error
 
 

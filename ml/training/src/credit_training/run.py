@@ -66,7 +66,9 @@ def run(config: TrainConfig, progress: Progress) -> RunResult:
         raise ConfigError("algorithms: the network must be among them, it becomes the candidate")
     spec = config.spec
     versions = [_prepare(spec, version, config, progress) for version in config.versions]
-    # Before anything is fitted: a wrong name shall not cost a training.
+    # Before anything is fitted: a wrong name, or a store that is off, shall not cost a training.
+    registry = Registry(home())
+    registry.check()
     chosen = champion_of(config.champion, versions[-1][0].dataset) if config.champion else None
     # The network comes last, so that the last contender of all is the candidate.
     ordered = sorted(config.algorithms, key=lambda name: name == "network")
@@ -75,7 +77,6 @@ def run(config: TrainConfig, progress: Progress) -> RunResult:
     mine = [one for one in contenders if one.data.version == network.data.version]
     compared: dict[str, Figures] = {one.algorithm: one.figures for one in mine}
     candidate, latency = _prove(network, compared, config, progress)
-    registry = Registry(home())
     with progress.step("judge the gates") as say:
         champion = chosen or champion_of_decisions(network.data) or registry.champion(spec.name)
         figures = gate_figures(candidate.bundle.evaluation, folder_bytes(candidate.bundle.path), champion)

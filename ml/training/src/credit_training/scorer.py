@@ -86,11 +86,16 @@ def load_scorer(path: Path, schema: FeatureSchema) -> Scorer:
         StateError: there is no such file, or it is no state of a network on this schema.
     """
     try:
-        return _scorer_of(torch.load(path, weights_only=True), schema)
+        document = torch.load(path, weights_only=True)
     except OSError as error:
         raise StateError(path, error.strerror or str(error)) from error
-    except (UnpicklingError, EOFError, RuntimeError, LookupError, TypeError, ValueError, ContractError) as error:
-        raise StateError(path, f"no state of this bundle's network ({str(error).partition(chr(10))[0]})") from error
+    # What torch says of such a file is to load it without this precaution.
+    except (UnpicklingError, EOFError, RuntimeError, LookupError, TypeError, ValueError) as error:
+        raise StateError(path, "damaged, or no state at all") from error
+    try:
+        return _scorer_of(document, schema)
+    except (RuntimeError, LookupError, TypeError, ValueError, ContractError) as error:
+        raise StateError(path, "no state of this bundle's network") from error
 
 
 def _scorer_of(document: Mapping[str, Any], schema: FeatureSchema) -> Scorer:

@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import optuna
+from optuna.exceptions import StorageInternalError
 from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
 from credit_contract.digest import sha256_json
 from credit_training.cross_validation import cross_validate
-from credit_training.errors import SearchError
+from credit_training.database import complaint
+from credit_training.errors import ROOM, SearchError
 from credit_training.feature_steps import StepSpec
 from credit_training.fit import fit_network
 from credit_training.network_recipe import NetworkRecipe
@@ -52,7 +54,6 @@ def search(
     """
     for key, choices in config.space.items():
         _check_choices(recipe, key, choices, config.sampler)
-    study = _study(config, seed, storage, _identity(development, recipe, steps, config, seed))
 
     def judged(trial: optuna.Trial) -> float:
         changes = {key: _suggest(trial, key, choices) for key, choices in config.space.items()}
@@ -64,12 +65,17 @@ def search(
         say(f"trial {trial.number + 1}: AUC {figures['auc']:.4f}, log-loss {figures['log_loss']:.5f} with {changes}")
         return float(figures[config.objective])
 
-    finished = _finished(study)
-    left = config.trials - len(finished)
-    if left > 0 and not _exhausted(config, finished):
-        study.optimize(judged, n_trials=left)
+    try:
+        study = _study(config, seed, storage, _identity(development, recipe, steps, config, seed))
+        finished = _finished(study)
+        left = config.trials - len(finished)
+        if left > 0 and not _exhausted(config, finished):
+            study.optimize(judged, n_trials=left)
+        trials = _finished(study)
+    except (SQLAlchemyError, StorageInternalError) as error:
+        raise SearchError(f"the study's database {storage} cannot be used: {complaint(error)}; {ROOM}") from None
     sign = 1 if DIRECTION[config.objective] == "minimize" else -1
-    trials = sorted(_finished(study), key=lambda trial: sign * trial.figures[config.objective])
+    trials.sort(key=lambda trial: sign * trial.figures[config.objective])
     return Found(_changed(recipe, trials[0].changes), tuple(trials))
 
 
@@ -103,15 +109,12 @@ def _suggest(trial: optuna.Trial, key: str, choices: Range | list[Any]) -> Any:
 
 def _study(config: SearchConfig, seed: int, storage: str, identity: str) -> optuna.Study:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    try:
-        study = optuna.create_study(
-            storage=storage,
-            study_name=config.study,
-            direction=DIRECTION[config.objective],
-            load_if_exists=True,
-        )
-    except SQLAlchemyError as error:
-        raise SearchError(f"the study's database {storage} cannot be used: {str(error).splitlines()[0]}") from None
+    study = optuna.create_study(
+        storage=storage,
+        study_name=config.study,
+        direction=DIRECTION[config.objective],
+        load_if_exists=True,
+    )
     if study.user_attrs.setdefault("identity", identity) != identity:
         raise SearchError(f"study {config.study!r} was made of other data, steps or space; choose another search.study")
     study.set_user_attr("identity", identity)

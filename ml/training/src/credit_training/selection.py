@@ -90,13 +90,16 @@ def select_dataset(config: TrainConfig) -> str:
     data = prepared(config.spec, config.versions[-1], home())
     portfolio = data.portfolio(config.protected_used, config.keep_leaks)
     steps = STEPS.validate_python(list(data.spec.features))
+    registry = Registry(home()) if config.registers else None
+    if registry is not None:
+        registry.check()
     selection = select(portfolio.development(), steps, config.seed, partial(print, file=sys.stderr))
     text = selection_table(selection)
-    if config.registers:
+    if registry is not None:
         kept = write_whole(selection_file(data.dataset, home() / "reports"), text.encode())
         parameters = {"seed": config.seed, "folds": FOLDS, "shuffles": SHUFFLES}
         figures = _figures(selection)
-        Registry(home()).record(TrackedRun(data.dataset, METHOD, commit(), parameters, figures, {"": [kept]}))
+        registry.record(TrackedRun(data.dataset, METHOD, commit(), parameters, figures, {"": [kept]}))
     return text
 
 

@@ -31,8 +31,9 @@ def verify(bundle: Path, state: Path, rows: int) -> Parity:
         StateError: the file is no state of this bundle's network.
     """
     opened = read_bundle(bundle)
+    scorer = load_scorer(state, opened.schema)
     people = synthesise(opened.schema, opened.baseline, rows, SEED)
-    return parity(load_scorer(state, opened.schema), opened.model, encode(opened.schema, people))
+    return parity(scorer, opened.model, encode(opened.schema, people))
 
 
 def judge_bundle(bundle: Path, champion: Path | None = None) -> list[GateResult]:
