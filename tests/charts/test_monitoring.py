@@ -1,4 +1,6 @@
 import re
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,23 +26,33 @@ def alerts() -> list[dict[str, Any]]:
 
 
 @EACH
-def test_rules_pass_their_own_tests(topic: Any) -> None:
+def test_rules_pass_their_own_tests(topic: Path) -> None:
     result = run(program("promtool"), "test", "rules", str(topic.with_name(f"{topic.stem}_tests.yaml")))
     assert result.returncode == 0, result.stdout + result.stderr
 
 
+def minutes(time: str) -> int:
+    return sum(int(number) * {"h": 60, "m": 1}[unit] for number, unit in re.findall(r"(\d+)([hm])", time))
+
+
+def seen(topic: Path) -> Iterator[tuple[str, list[int], list[int]]]:
+    """Each alert in each of its topic's tests: when it is to be quiet, and when to fire."""
+    for test in yaml.safe_load(topic.with_name(f"{topic.stem}_tests.yaml").read_text())["tests"]:
+        for name in {check["alertname"] for check in test["alert_rule_test"]}:
+            when: dict[bool, list[int]] = {False: [], True: []}
+            for check in test["alert_rule_test"]:
+                if check["alertname"] == name:
+                    when[bool(check.get("exp_alerts"))].append(minutes(check["eval_time"]))
+            yield name, when[False], when[True]
+
+
 @EACH
-def test_every_alert_is_seen_to_fire_and_to_be_quiet(topic: Any) -> None:
-    names = {
-        rule["alert"]
-        for group in yaml.safe_load(topic.read_text())["groups"]
-        for rule in group["rules"]
-        if "alert" in rule
-    }
-    tests = yaml.safe_load(topic.with_name(f"{topic.stem}_tests.yaml").read_text())["tests"]
-    checks = [check for test in tests for check in test["alert_rule_test"]]
-    assert {check["alertname"] for check in checks if check.get("exp_alerts")} == names
-    assert {check["alertname"] for check in checks if not check.get("exp_alerts")} == names
+def test_every_alert_is_seen_quiet_then_firing_then_cleared(topic: Path) -> None:
+    groups = yaml.safe_load(topic.read_text())["groups"]
+    names = {rule["alert"] for group in groups for rule in group["rules"] if "alert" in rule}
+    checked = list(seen(topic))
+    assert {name for name, quiet, firing in checked if quiet and (not firing or min(quiet) < min(firing))} == names
+    assert {name for name, quiet, firing in checked if quiet and firing and max(quiet) > max(firing)} == names
 
 
 @pytest.mark.parametrize("alert", alerts(), ids=lambda alert: alert["alert"])
