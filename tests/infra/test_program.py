@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -89,6 +92,13 @@ def test_outputs_are_what_charts_and_ci_use(cloud: Recording) -> None:
     assert set(cloud.outputs["repositories"]) == set(constants.IMAGES)
     assert cloud.outputs["environments"] == [cloud.stack]
     assert cloud.outputs["secrets"] == [*constants.SECRETS, *constants.MONITORING_SECRETS]
+
+
+def test_the_cli_can_learn_which_plugins_are_needed() -> None:
+    # What the CLI's Python runtime runs in `virtualenv` before it starts the program.
+    asked = [sys.executable, "-m", "pip", "list", "--format", "json"]
+    listed = json.loads(subprocess.run(asked, check=True, stdout=subprocess.PIPE).stdout)
+    assert {"pulumi", "pulumi_aws", "pulumi_kubernetes", "pulumi_policy"} <= {entry["name"] for entry in listed}
 
 
 def test_no_module_outgrows_a_reader() -> None:
