@@ -16,37 +16,45 @@ LOAD_BALANCER = {"staging": "10.20.33.7", "production": "10.30.33.7"}
 DATABASE = {"staging": "10.20.49.9", "production": "10.30.49.9"}
 
 # From each to what it may reach, within one environment; whatever is not here must be refused.
-ALLOWED = {
-    ("scoring-api/server", "postgres/server", 5432),
+BOTH = {
     ("scoring-api/server", "dns", 53),
     ("scoring-api/server", "database", 5432),
-    ("scoring-api/migration", "postgres/server", 5432),
     ("scoring-api/migration", "dns", 53),
     ("scoring-api/migration", "database", 5432),
     ("scoring-api/golden-check", "scoring-api/server", 8000),
     ("scoring-api/golden-check", "dns", 53),
-    ("scoring-api/golden-check", "postgres/server", 5432),
     ("scoring-api/golden-check", "database", 5432),
-    ("tracking/server", "postgres/server", 5432),
     ("tracking/server", "database", 5432),
     ("tracking/server", "dns", 53),
-    ("drift-monitor/server", "postgres/server", 5432),
     ("drift-monitor/server", "database", 5432),
     ("drift-monitor/server", "dns", 53),
     ("drift-monitor/server", "internet", 443),
-    ("drift-monitor/retrain", "postgres/server", 5432),
+    ("drift-monitor/server", "api-server", 6443),
     ("drift-monitor/retrain", "tracking/server", 5000),
     ("drift-monitor/retrain", "database", 5432),
     ("drift-monitor/retrain", "dns", 53),
     ("drift-monitor/retrain", "internet", 443),
-    ("tracking/server", "internet", 443),
+    ("drift-monitor/retrain", "api-server", 6443),
     ("load-balancer", "scoring-api/server", 8000),
     ("prometheus", "drift-monitor/server", 8090),
     ("prometheus", "scoring-api/server", 8000),
 }
-# On kind there is no bucket; and by the node port comes whoever reaches a node, the API server for one, but no pod.
-ON_KIND = ALLOWED - {("tracking/server", "internet", 443)}
-ON_KIND |= {(outside, "scoring-api/server", 8000) for outside in ("laptop", "node", "database", "internet")}
+# Buckets, the rights to use them, and the job that fills the archive.
+IN_CLOUD = BOTH | {
+    ("tracking/server", "internet", 443),
+    ("tracking/server", "pod-identity", 80),
+    ("drift-monitor/server", "pod-identity", 80),
+    ("drift-monitor/retrain", "pod-identity", 80),
+    ("drift-monitor/archive", "pod-identity", 80),
+    ("drift-monitor/archive", "internet", 443),
+    ("drift-monitor/archive", "api-server", 6443),
+    ("drift-monitor/archive", "database", 5432),
+    ("drift-monitor/archive", "dns", 53),
+}
+# The database is a pod; and by the node port comes whoever reaches a node, the API server for one, but no pod.
+OUTSIDE = ("laptop", "node", "api-server", "database", "internet", "pod-identity")
+ON_KIND = BOTH | {(outside, "scoring-api/server", 8000) for outside in OUTSIDE}
+ON_KIND |= {(source, "postgres/server", port) for source, to, port in BOTH if to == "database"}
 POD_SUBNET = ipaddress.ip_network(yaml.safe_load(nodes.CONFIG.read_text())["networking"]["podSubnet"])
 
 
@@ -59,16 +67,18 @@ def outsiders(environment: str) -> list[Endpoint]:
         Endpoint("stranger", environment, {"app.kubernetes.io/name": "stranger"}),
         Endpoint("load-balancer", address=LOAD_BALANCER[environment]),
         Endpoint("database", address=DATABASE[environment], ports={"postgres": 5432}),
+        Endpoint("api-server", address="172.18.0.5", ports={"https": 6443}),
+        Endpoint("pod-identity", address="169.254.170.23", ports={"http": 80}),
         Endpoint("internet", address="203.0.113.5", ports={"https": 443, "smtp": 25}),
         Endpoint("laptop", address="172.18.0.1"),
         Endpoint("node", address="172.18.0.4"),
     ]
 
 
-def pods(environment: str) -> list[Endpoint]:
+def pods(environment: str, kind: bool = False) -> list[Endpoint]:
     found = []
     for target in targets():
-        if target.environment == environment and target.kind:
+        if target.environment == environment and target.kind == kind:
             for workload in (item for item in render(target) if item["kind"] in WORKLOADS):
                 template = pod_template(workload)
                 labels = template["metadata"]["labels"]
@@ -92,7 +102,7 @@ def policies(environment: str, kind: bool = False) -> list[dict[str, Any]]:
     return [
         found | {"metadata": found["metadata"] | {"namespace": environment}}
         for target in targets()
-        if target.environment == environment and (target.kind == kind or target.application == "postgres")
+        if target.environment == environment and target.kind == kind
         for found in render(target)
         if found["kind"] == "NetworkPolicy"
     ]
@@ -112,9 +122,9 @@ def open_ones(everybody: list[Endpoint], rules: list[dict[str, Any]]) -> set[tup
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_only_the_declared_connections_are_possible(environment: str) -> None:
-    everybody = [*pods(environment), *outsiders(environment)]
-    assert open_ones(everybody, policies(environment)) == ALLOWED
-    assert open_ones(with_addresses(everybody), policies(environment, kind=True)) == ON_KIND
+    assert open_ones([*pods(environment), *outsiders(environment)], policies(environment)) == IN_CLOUD
+    everybody = with_addresses([*pods(environment, kind=True), *outsiders(environment)])
+    assert open_ones(everybody, policies(environment, kind=True)) == ON_KIND
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
