@@ -4,7 +4,20 @@ import pytest
 import yaml
 
 from .network import Endpoint, reaches
-from .rendering import CHARTS, Object, Target, helm, kubeconform, pod_template, program, render, run, targets
+from .rendering import (
+    CHARTS,
+    Object,
+    Target,
+    everything,
+    helm,
+    kubeconform,
+    name,
+    pod_template,
+    program,
+    render,
+    run,
+    targets,
+)
 
 VALUES = yaml.safe_load((CHARTS / "scoring-api/values.yaml").read_text())
 
@@ -112,3 +125,38 @@ def test_keys_come_as_a_file_that_follows_the_secret_and_holds_hashes_only() -> 
     assert volume["items"] == [{"key": "SCORING_API_KEYS", "path": "keys"}]
     assert told == f"keys_file={mount['mountPath']}/keys"
     assert "SCORING_API_KEYS" not in {variable["name"] for variable in server["env"]}
+
+
+def job(component: str) -> tuple[Object, Object]:
+    """What tells Argo CD when to run it, and its only container."""
+    found = {pod_template(item)["metadata"]["labels"]["app.kubernetes.io/component"]: item for item in rendered("Job")}
+    (container,) = pod_template(found[component])["spec"]["containers"]
+    return found[component]["metadata"]["annotations"], container
+
+
+def test_the_journal_is_migrated_before_anything_of_a_sync() -> None:
+    annotations, container = job("migration")
+    assert annotations["helm.sh/hook"] == "pre-install,pre-upgrade"
+    assert "before-hook-creation" in annotations["helm.sh/hook-delete-policy"]
+    assert container["args"] == ["migrate"]
+    (server,) = pod_template(deployment())["spec"]["containers"]
+    assert container["image"] == server["image"]
+
+
+def test_a_sync_ends_with_the_model_s_golden_applicants_asked_through_the_service() -> None:
+    annotations, container = job("golden-check")
+    assert annotations["helm.sh/hook"] == "post-install,post-upgrade"
+    # One that failed stays, to be read and to be counted by the alert, until the next sync.
+    assert annotations["helm.sh/hook-delete-policy"] == "before-hook-creation,hook-succeeded"
+    (service,) = rendered("Service")
+    assert [port["port"] for port in service["spec"]["ports"]] == [80]
+    (bundle,) = pod_template(deployment())["spec"]["initContainers"]
+    assert container["args"] == ["check", f"http://{service['metadata']['name']}", bundle["args"][2]]
+    assert container["image"] == bundle["image"]
+    (key,) = container["env"]
+    assert key["valueFrom"] == {"secretKeyRef": {"name": "scoring-api-keys", "key": "GOLDEN_CHECK_KEY"}}
+
+
+def test_nothing_else_runs_as_a_hook() -> None:
+    hooks = {(target.application, name(found)) for target, found in everything() if "hook" in str(found["metadata"])}
+    assert hooks == {("scoring-api", f"Job/scoring-api-{which}") for which in ("migration", "golden-check")}
