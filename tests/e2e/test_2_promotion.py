@@ -10,7 +10,7 @@ from credit_delivery.cluster.kubectl import items
 from credit_delivery.cluster.traffic import traffic
 from credit_delivery.environments import Name, image_file, read_image
 
-from .world import RATE, Platform, answering, kept, until
+from .world import RATE, Platform, answering, kept, steady, until
 
 pytestmark = pytest.mark.e2e
 NAME = "scoring-api"
@@ -57,7 +57,7 @@ def exchange(platform: Platform, environment: Name, tag: str, seed: int) -> None
         load.wait(began + platform.load_s - time.monotonic())
     seen = load.seen()
     platform.note(f"{environment}: requests at {RATE:.0f}/s during both and after", seen.line())
-    assert seen.failed == 0, seen.line()
+    steady(seen, RATE)
     assert set(seen.models) <= named_digests(environment)
     kept(platform, environment, before, seen)
 

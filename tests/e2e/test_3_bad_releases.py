@@ -13,7 +13,7 @@ from credit_delivery.cluster.traffic import traffic
 from credit_delivery.environments import ImagePin, ModelPin, Pin, image_file, model_file, with_pin
 from credit_delivery.load import Load
 
-from .world import Platform, kept, until
+from .world import Platform, kept, steady, until
 
 pytestmark = pytest.mark.e2e
 ENVIRONMENT = "production"
@@ -28,7 +28,7 @@ def load(platform: Platform) -> Iterator[Load]:
         yield load
     seen = load.seen()
     platform.note("bad releases: requests to production meanwhile", seen.line())
-    assert seen.failed == 0, seen.line()
+    steady(seen, QUIET)
     assert set(seen.models) == {digest}
     kept(platform, ENVIRONMENT, before, seen)
 

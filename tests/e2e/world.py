@@ -154,6 +154,12 @@ def answering(load: Load) -> set[str]:
     return {digest for digest, count in load.seen().models.items() if count > before[digest]}
 
 
+def steady(seen: Seen, rate: float) -> None:
+    """Every request was answered, and they came as often as they should."""
+    assert seen.failed == 0, seen.line()
+    assert seen.sent >= 0.95 * rate * seen.took_s, seen.line()
+
+
 def kept(platform: Platform, environment: Name, before: int, seen: Seen) -> None:
     """Every answer is in the journal; one that was lost on its way back, and asked for again, is there twice."""
     answered = seen.answers["200"]

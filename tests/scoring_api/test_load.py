@@ -24,6 +24,10 @@ def test_every_request_is_sent_in_time_and_counted_by_the_model_that_answered(se
     seen = load.seen()
     assert (seen.sent, seen.failed, seen.models) == (100, 0, {bundle.digest: 100})
     assert 0 < seen.percentile_ms(0.5) <= seen.percentile_ms(0.99)
+    assert seen.took_s >= 99 / 200
+    assert seen.rate * seen.took_s == pytest.approx(seen.sent)
+    assert f"100 sent, 0 failed, {seen.rate:.1f}/s for {seen.took_s:.0f} s, p50 " in seen.line()
+    assert load.seen().took_s == seen.took_s
 
 
 def test_refused_requests_fail_the_command_and_a_key_lets_them_in(

@@ -36,6 +36,8 @@ class Seen:
     """Connections that the service had closed while idle; the request went again, as every HTTP client does it."""
     seconds: deque[float] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
     """From due to answered, of the newest requests that were answered 200."""
+    took_s: float = 0.0
+    """From the beginning to the stop, or until now."""
 
     @property
     def sent(self) -> int:
@@ -47,6 +49,11 @@ class Seen:
         """Requests that were not answered with 200."""
         return self.sent - self.answers["200"]
 
+    @property
+    def rate(self) -> float:
+        """Requests a second that were sent in truth: less than wanted, where so many were still waiting at the stop."""
+        return self.sent / self.took_s if self.took_s else 0.0
+
     def percentile_ms(self, share: float) -> float:
         """A percentile of the answered; 0 where there are none."""
         ordered = sorted(self.seconds)
@@ -57,8 +64,9 @@ class Seen:
         models = ", ".join(f"{digest[:12]} {count:,}" for digest, count in self.models.items())
         faults = ", ".join(f"{what} {count:,}" for what, count in self.answers.items() if what != "200")
         return (
-            f"{self.sent:,} sent, {self.failed:,} failed{f' ({faults})' if faults else ''}, p50 "
-            f"{self.percentile_ms(0.5):.1f} ms, p99 {self.percentile_ms(0.99):.1f} ms, answered by {models or 'nobody'}"
+            f"{self.sent:,} sent, {self.failed:,} failed{f' ({faults})' if faults else ''}, {self.rate:.1f}/s for "
+            f"{self.took_s:.0f} s, p50 {self.percentile_ms(0.5):.1f} ms, p99 {self.percentile_ms(0.99):.1f} ms, "
+            f"answered by {models or 'nobody'}"
         )
 
 
@@ -89,6 +97,7 @@ class Load:
         self._stopping = threading.Event()
         self._next = 0
         self._begun = 0.0
+        self._stopped: float | None = None
         self._seen = Seen()
         self._workers = [threading.Thread(target=self._work, daemon=True) for _ in range(CONNECTIONS)]
 
@@ -107,6 +116,7 @@ class Load:
 
     def stop(self) -> None:
         """Send nothing more."""
+        self._stopped = self._stopped or time.monotonic()
         self._stopping.set()
 
     def wait(self, seconds: float) -> bool:
@@ -119,8 +129,8 @@ class Load:
     def seen(self) -> Seen:
         """What happened until now."""
         with self._lock:
-            now = self._seen
-            return Seen(Counter(now.answers), Counter(now.models), now.reconnected, now.seconds.copy())
+            now, took_s = self._seen, (self._stopped or time.monotonic()) - self._begun
+            return Seen(Counter(now.answers), Counter(now.models), now.reconnected, now.seconds.copy(), took_s)
 
     def _work(self) -> None:
         connection = self._connection()
