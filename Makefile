@@ -102,7 +102,7 @@ pictures: setup ## take README's screenshots anew with the Chromium of this mach
 video: setup ## film start, /docs and decisions: var/video/scoring-api.webm
 	DATASET=$(DATASET) $(BIN)/python docs/pictures/video.py
 
-tools: setup ## find or install helm, kubectl, kind, kubeconform, promtool, actionlint, policy-tester, chromium, postgresql
+tools: setup ## find or install helm, kind, kubeconform, promtool, actionlint, policy-tester, chromium, postgresql; find docker, git, kubectl
 	$(BIN)/credit-release tools $(ARGS)
 
 adopt: setup ## put site.yaml's values in the place of placeholders; list what is unset
