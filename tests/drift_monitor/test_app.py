@@ -183,3 +183,43 @@ def test_where_two_models_decided_the_metrics_show_the_one_that_is_worse_off(two
         assert "no new window" not in client.get("/").text
         main(["run", "--to", "2021-04-01", *overrides])
         assert "no new window" in client.get("/").text
+
+
+@pytest.fixture
+def closed_on_sundays(portfolio, tmp_path):
+    """A field was lost on the last day of January; afterwards nobody decides, which is no failure for three days."""
+    scenario = Scenario(seed=12, start="2021-01", months=1, applicants_per_month=1500)
+    files = portfolio.decide(portfolio, scenario, tmp_path / "history")
+    broken = files.table.assign(channel=files.table.channel.mask(files.table.decided_at >= "2021-01-31", "fax"))
+    broken.to_parquet(files.decisions)
+    overrides = [
+        f"bundles=[{portfolio.bundle.path}]", f"files.decisions={files.decisions}", "limits.stale_hours=72.5",
+        f"reports.folder={tmp_path / 'reports'}", "reports.sample=0",
+    ]  # fmt: skip
+    return load(None, overrides), overrides
+
+
+def test_a_day_without_anybody_takes_no_stop_back(closed_on_sundays):
+    settings, overrides = closed_on_sundays
+    assert main(["run", "--from", "2021-01-30", "--to", "2021-02-03", *overrides]) == 4
+    with TestClient(create_app(settings)) as client:
+        assert [line["verdict"] for line in client.get("/api/windows").json()["windows"]] == ["ok", "stop", "ok", "ok"]
+        assert metric(client, 'verdict{verdict="stop"}') == 1
+        assert metric(client, "window_decisions") > 0
+        main(["run", "--to", "2021-02-04", *overrides])
+        assert metric(client, "window_decisions") == 0
+
+
+def test_a_silence_that_is_over_pages_nobody_also_before_the_first_whole_window(portfolio, tmp_path):
+    scenario = Scenario(seed=12, start="2021-01", months=1, applicants_per_month=1500)
+    files = portfolio.decide(portfolio, scenario, tmp_path / "history")
+    overrides = [
+        f"bundles=[{portfolio.bundle.path}]", f"files.decisions={files.decisions}", "windows.decisions=5000",
+        f"reports.folder={tmp_path / 'reports'}", "reports.sample=0",
+    ]  # fmt: skip
+    with TestClient(create_app(load(None, overrides))) as client:
+        assert main(["run", "--to", "2021-02-04", *overrides]) == 4
+        assert metric(client, 'verdict{verdict="stop"}') == 1
+        files.table.assign(decided_at=files.table.decided_at + timedelta(days=4)).to_parquet(files.decisions)
+        assert main(["run", "--to", "2021-02-04", *overrides]) == 0
+        assert not metric(client, 'verdict{verdict="stop"}')

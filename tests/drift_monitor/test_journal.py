@@ -28,11 +28,11 @@ def history(portfolio, tmp_path):
     return portfolio.decide(portfolio, scenario, tmp_path / "history")
 
 
-def run(portfolio, folder, *overrides):
+def run(portfolio, folder, *overrides, period=PERIOD):
     code = main(
         [
             "run",
-            *PERIOD,
+            *period,
             f"bundles=[{portfolio.bundle.path}]",
             f"reports.folder={folder}",
             "reports.sample=0",
@@ -61,6 +61,20 @@ def test_a_journal_tells_whether_a_known_model_decided(portfolio, address, tmp_p
     assert any_decided(address, [portfolio.bundle.digest], january, february)
     assert not any_decided(address, [portfolio.bundle.digest], february, march)
     assert not any_decided(address, ["f" * 64], january, february)
+
+
+@pytest.mark.parametrize("days", [0, 365])
+def test_a_journal_too_knows_since_when_nobody_decides(portfolio, address, tmp_path, monkeypatch, days):
+    scenario = Scenario(seed=13, start="2022-01", months=1, applicants_per_month=100)
+    history = portfolio.decide(portfolio, scenario, tmp_path / "history")
+    fill(address, history).dispose()
+    monkeypatch.setenv("JOURNAL_URL", address)
+    day = ["--from", "2022-02-03", "--to", "2022-02-04"]
+    overrides = ["windows.every=day", f"performance.days={days}"]
+    code, (verdict,) = run(portfolio, tmp_path / "a", *overrides, period=day)
+    assert (code, round(verdict["findings"][0]["value"])) == (4, 96)
+    files = [f"files.decisions={history.decisions}", f"files.outcomes={history.outcomes}"]
+    assert (code, [verdict]) == run(portfolio, tmp_path / "b", *overrides, *files, period=day)
 
 
 def test_before_the_first_outcome_a_journal_is_judged_without(portfolio, history, address, tmp_path, monkeypatch):

@@ -6,6 +6,7 @@ Does not know where windows come from or where verdicts go.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from credit_contract.bundle import Bundle
 from credit_contract.gates import find
@@ -59,13 +60,16 @@ def assess(window: Window, measured: Measured, bundle: Bundle, table: VerdictTab
     )
 
 
-def assess_unmeasured(window: Window, table: VerdictTable, limits: Limits) -> WindowVerdict:
-    """The verdict on a window in which nobody decided, or a model whose bundle is not at hand."""
-    check = quality.staleness(window, None, limits)
+def assess_unmeasured(window: Window, last: datetime, table: VerdictTable, limits: Limits) -> WindowVerdict:
+    """The verdict on a window in which nobody decided, or a model whose bundle is not at hand.
+
+    last: the last decision before the window's end, or since when one could have been.
+    """
+    checks = [quality.staleness(window, last, limits)]
     if window.digest:
         text = f"{window.decisions:,} decisions were made by model {window.digest[:12]}, whose bundle is not here"
-        check = Check("unknown_model", "bundle", window.digest[:12], 1.0, 1.0, True, None, text)
-    findings = judge([check], limits.alpha)
+        checks.append(Check("unknown_model", "bundle", window.digest[:12], 1.0, 1.0, True, None, text))
+    findings = judge(checks, limits.alpha)
     verdict, because = decide(findings, table)
     return WindowVerdict(
         window=window.name,

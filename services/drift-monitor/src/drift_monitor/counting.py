@@ -6,7 +6,7 @@ All counting is pushed down to the history. Does not know what is normal.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,7 @@ from credit_contract.baseline import Baseline, NumberHistogram
 from credit_contract.policy import DECISIONS
 from credit_contract.schema import FeatureSchema, Field
 from drift_monitor.history import History, literal, quoted
-from drift_monitor.windows import Window
+from drift_monitor.windows import Window, last_decided
 
 Counts = npt.NDArray[np.float64]
 STRANGERS_SHOWN = 3
@@ -47,13 +47,14 @@ class FieldCounts:
 class WindowCounts:
     """One window. score: float64 [k + 1] like a field; decided: float64 [3] in the order of DECISIONS.
 
+    last: the last decision before the window's end, by whichever model.
     approvals: by monitored attribute and group, (decided, approved). repeated: decisions that came more than once.
     with_values: decisions whose applicants' values retention has not erased; fields are counted on these only.
     """
 
     decisions: int
     with_values: int
-    last: datetime | None
+    last: datetime
     repeated: int
     fields: dict[str, FieldCounts]
     score: Counts
@@ -65,8 +66,8 @@ def count_window(history: History, window: Window, schema: FeatureSchema, baseli
     """Count everything about a window: one scan of one column for each field."""
     source = f"(SELECT * FROM decisions WHERE {window.condition})"
     kept = f"(SELECT * FROM decisions WHERE {window.condition} AND NOT erased)"
-    total, with_values, last, different = history.row(
-        "SELECT count(*), count(*) FILTER (NOT erased), max(decided_at), count(DISTINCT hash(id))"
+    total, with_values, different = history.row(
+        "SELECT count(*), count(*) FILTER (NOT erased), count(DISTINCT hash(id))"
         f" FROM decisions WHERE {window.condition}"
     )
     fields = {f.name: _number(history, kept, f, baseline.numbers[f.name], with_values) for f in schema.number_fields}
@@ -76,7 +77,7 @@ def count_window(history: History, window: Window, schema: FeatureSchema, baseli
     return WindowCounts(
         decisions=total,
         with_values=with_values,
-        last=None if last is None else last.replace(tzinfo=UTC),
+        last=last_decided(history, window.end) or window.start,
         repeated=total - different,
         fields=fields,
         score=_score(history, source, baseline.pd),

@@ -42,6 +42,14 @@ VINTAGES = """
     WHERE d.decided_at >= {first} AND d.decided_at < {last} AND d.decided_at < {since}
     AND d.caller <> {golden_check}
 """
+# How long nobody has decided is known from the last decision before `since`, whose vintage may not be needed.
+LAST = """
+    SELECT d.id, d.decided_at, d.model_digest, d.pd, d.decision
+    FROM decisions d
+    WHERE d.decided_at < {since} AND (d.decided_at < {first} OR d.decided_at >= {last})
+    AND d.caller <> {golden_check}
+    ORDER BY d.decided_at DESC LIMIT 1
+"""
 # Of vintages only: no figure rests on others, and of decisions that nobody knows a journal refuses outcomes.
 OUTCOMES = """
     SELECT o.decision_id, o.outcome, o.recorded_at
@@ -60,7 +68,9 @@ POSTGRESQL = {"connect_timeout": "5", "application_name": "drift-monitor"}
 def open_journal(
     address: str | None, schemas: Sequence[FeatureSchema], since: datetime | None, vintages: tuple[datetime, datetime]
 ) -> Iterator[History]:
-    """The journal's decisions from `since` on, or all; before that those of `vintages`, [first, last), without values.
+    """The journal's decisions from `since` on, or all; before that, without values, those of `vintages`, [first, last).
+
+    And the last one before `since`, without values too.
 
     Raises:
         SettingsError: no address, or not of a journal.
@@ -76,6 +86,7 @@ def open_journal(
             with reading(address) as source:
                 _copy(source, copy, DECISIONS.format(**given), _into_decisions(copy, schemas))
                 _copy(source, copy, VINTAGES.format(**given), INTO_VINTAGES)
+                _copy(source, copy, LAST.format(**given), INTO_VINTAGES)
                 _copy(source, copy, OUTCOMES.format(**given), _into_outcomes(copy))
             yield History(copy)
     except duckdb.Error as error:

@@ -35,7 +35,7 @@ class Limits(Frozen):
     repeated: Share = 0.01
     """Share of decisions that came more than once."""
     stale_hours: Annotated[float, Field(gt=0)] = 24.0
-    """Hours without a decision until the end of a window."""
+    """Hours from the last decision to the end of a window; as shipped, every whole day without one is a failure."""
     estimated_gini: Share = 0.05
     """Fall of the estimated Gini below the model's evaluation."""
     default_rate: Share = 0.01

@@ -58,6 +58,9 @@ class Metrics:
             self._future.set(index.run.future_decisions)
         if last is not None:
             self._show_window(last)
+        else:
+            self._verdict.clear()
+            self._window.clear()
 
     def exposition(self) -> bytes:
         """All of it as Prometheus text."""

@@ -47,5 +47,9 @@ class Published:
 
 
 def _last(index: Index) -> WindowLine | None:
-    """The window that ended last; where two models decided in it, the one that is worse off."""
-    return max(index.windows, key=lambda line: (line.end, SEVERITY.index(line.verdict), line.decisions), default=None)
+    """The window that ended last; where two models decided in it, the one that is worse off.
+
+    One in which nobody decided, and which is no failure, such as a Sunday, takes nothing back.
+    """
+    telling = [line for line in index.windows if line.decisions or line.verdict != "ok"] or index.windows
+    return max(telling, key=lambda line: (line.end, SEVERITY.index(line.verdict), line.decisions), default=None)

@@ -47,9 +47,9 @@ def checks(
             yield _certain("constant", field.name, f"{field.name} has one value only in {n:,} decisions")
 
 
-def staleness(window: Window, last: datetime | None, limits: Limits) -> Check:
-    """Hours without a decision until the end of the window."""
-    hours = (window.end - (last or window.start)).total_seconds() / 3600
+def staleness(window: Window, last: datetime, limits: Limits) -> Check:
+    """Hours from the last decision, of whichever window and model, to the end of the window."""
+    hours = (window.end - last).total_seconds() / 3600
     return Check(
         "quality",
         "stale",

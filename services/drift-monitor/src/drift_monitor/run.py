@@ -30,6 +30,8 @@ from drift_monitor.windows import (
     cut_by_count,
     first_period,
     last_border,
+    last_decided,
+    silence,
     stamp,
 )
 
@@ -59,16 +61,17 @@ def _run(
 ) -> tuple[Run, list[WindowVerdict]]:
     bundles, table = read_bundles(settings), read_table(settings.verdict_table)
     starter = trainer(settings.retraining)
-    known = _past(store.index(), now)
+    known = _standing(settings, store.index(), now)
     since = _resume(settings, known) if start is None else start
     with ThreadPoolExecutor(max_workers=1) as aside:
         if settings.reports.sample and _report_is_due(settings, journal_url, bundles, since, end):
             aside.submit(load)  # while the journal is copied
         with open_history(settings, journal_url, bundles, since, end) as history:
             windows = _cut(settings, history, since, end, known if start is None else None)
+            waiting = _waiting_since(known, windows[0].start) if windows else end
             if settings.reports.sample and any(window.digest in bundles for window in windows):
                 aside.submit(load)  # while the first window is counted
-            verdicts = [_judge(settings, history, window, bundles, table, store) for window in windows]
+            verdicts = [_judge(settings, history, window, waiting, bundles, table, store) for window in windows]
             future, unplaced = history.row(
                 f"SELECT count(*) FILTER (decided_at >= {stamp(end)}),"
                 " count(*) FILTER (decided_at IS NULL OR model_digest IS NULL) FROM decisions"
@@ -112,10 +115,20 @@ def open_history(
         yield history
 
 
-def _past(known: Index | None, now: datetime) -> Index | None:
-    """Without windows that are not over yet: when they were cut, a clock ran ahead."""
-    over = tuple(line for line in known.windows if line.end <= now) if known else ()
-    return known and known.model_copy(update={"windows": over})
+def _standing(settings: Settings, known: Index | None, now: datetime) -> Index | None:
+    """Without windows that are not over yet: when they were cut, a clock ran ahead.
+
+    By count also without silences: one that lasts is cut anew, and after the next decision nothing is left to page.
+    """
+    by_count = settings.windows.decisions is not None
+    over = [line for line in known.windows if line.end <= now and (line.decisions or not by_count)] if known else []
+    return known and known.model_copy(update={"windows": tuple(over)})
+
+
+def _waiting_since(known: Index | None, first: datetime) -> datetime:
+    """Since when a decision has been waited for where the history holds none: since a published one, or the first."""
+    decided = [line.end for line in known.windows if line.decisions and line.end <= first] if known else []
+    return max(decided, default=first)
 
 
 def _last_decided(store: ReportStore, known: Index | None) -> list[WindowVerdict]:
@@ -149,7 +162,8 @@ def _cut(
         listed = known.windows if known else ()
         done, oldest = {line.window for line in listed}, listed[0].start if listed else BEGINNING
         cut = cut_by_count(history, settings.windows.decisions, begin or BEGINNING, end)
-        return [window for window in cut if window.name not in done and window.start >= oldest]
+        fresh = [window for window in cut if window.name not in done and window.start >= oldest]
+        return fresh + silence(history, end, settings.limits.stale_hours)
     begin = begin or first_period(history, settings.windows.every, end, settings.reports.keep_days)
     return [] if begin is None else cut_by_calendar(history, settings.windows.every, begin, end)
 
@@ -158,13 +172,14 @@ def _judge(
     settings: Settings,
     history: History,
     window: Window,
+    waiting: datetime,
     bundles: Mapping[str, Bundle],
     table: VerdictTable,
     store: ReportStore,
 ) -> WindowVerdict:
     bundle = bundles.get(window.digest)
     if bundle is None:
-        verdict = assess_unmeasured(window, table, settings.limits)
+        verdict = assess_unmeasured(window, last_decided(history, window.end) or waiting, table, settings.limits)
         store.write(verdict, {})
         return verdict
     measured = measure(history, window, bundle, settings.performance)

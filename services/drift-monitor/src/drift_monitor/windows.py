@@ -116,6 +116,21 @@ def cut_by_count(history: History, size: int, start: datetime, end: datetime) ->
     ]
 
 
+def silence(history: History, end: datetime, hours: float) -> list[Window]:
+    """A window in which nobody decided, from the last decision to `end`, where that is longer than `hours`.
+
+    For windows by count, which end with a decision: while nobody decides, none would say so. Its name stays the same.
+    """
+    last = last_decided(history, end) or end
+    return [Window(last, end, "", 0)] if end - last > timedelta(hours=hours) else []
+
+
+def last_decided(history: History, moment: datetime) -> datetime | None:
+    """When somebody last decided, by whichever model, up to a moment; None when nobody ever did."""
+    (last,) = history.row(f"SELECT max(decided_at) FROM decisions WHERE decided_at <= {stamp(moment)}")
+    return None if last is None else last.replace(tzinfo=UTC)
+
+
 def last_border(every: Calendar, moment: datetime) -> datetime:
     """Where the calendar period begins in which a moment lies: until then periods are whole."""
     day = moment.replace(hour=0, minute=0, second=0, microsecond=0)
