@@ -7,8 +7,9 @@ from typing import ClassVar
 import pytest
 
 from credit_delivery import record
-from credit_delivery.confirmation import Observation, confirm, confirmed, observe
-from credit_delivery.errors import RefusedError
+from credit_delivery.cli import main
+from credit_delivery.confirmation import WITHDRAWAL, Observation, confirm, confirmed, observe
+from credit_delivery.errors import RefusedError, WithdrawnError
 from credit_delivery.rollback import roll_back
 
 from .world import World
@@ -77,6 +78,51 @@ def test_another_model_that_answers_confirms_nothing(
     monkeypatch.setattr(Staging, "digest", "f" * 64)
     with pytest.raises(RefusedError, match="answers with ffffffffffff, git names"):
         confirm(world.repository, [observe(service)])
+
+
+def test_a_model_that_is_not_healthy_any_more_loses_its_confirmation_until_it_is(
+    world: World, service: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pin = record.read(world.repository, "a").pin
+    confirm(world.repository, [observe(service)])
+    monkeypatch.setattr(Staging, "ready", 503)
+    with pytest.raises(WithdrawnError, match=r"is not ready\n.* takes back: confirm it anew"):
+        confirm(world.repository, [observe(service)])
+    assert not confirmed(world.repository, pin)
+    said = world.git("log", "-1", "--format=%B")
+    assert said.startswith(f"{WITHDRAWAL} a\n\n{service} is not ready\n")
+    assert world.git("status", "--porcelain") == ""
+    commits = world.commits()
+    with pytest.raises(RefusedError, match="is not ready"):
+        confirm(world.repository, [observe(service)])
+    assert world.commits() == commits
+    monkeypatch.setattr(Staging, "ready", 200)
+    assert confirm(world.repository, [observe(service)])
+    assert confirmed(world.repository, pin)
+
+
+def test_who_asks_for_all_sends_what_is_taken_back(world: World, service: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    main(["confirm", "--url", service, "--push"])
+    assert confirmed(world.repository, record.read(world.repository, "a").pin, "origin/main")
+    monkeypatch.setattr(Staging, "ready", 503)
+    with pytest.raises(SystemExit):
+        main(["confirm", "--url", service, "--push"])
+    assert world.git("log", "-1", "--format=%s", "origin/main") == f"{WITHDRAWAL} a"
+
+
+def test_a_withdrawal_that_origin_does_not_take_is_told_with_its_cause(
+    world: World, service: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["confirm", "--url", service, "--push"])
+    world.commit("notes.txt", "more\n")
+    world.repository.push("main")
+    world.git("reset", "--quiet", "--hard", "HEAD^")
+    monkeypatch.setattr(Staging, "ready", 503)
+    with pytest.raises(SystemExit):
+        main(["confirm", "--url", service, "--push"])
+    said = capsys.readouterr().err
+    assert "is not ready" in said
+    assert "origin does not take main" in said
 
 
 def test_nobody_asked_confirms_nothing(world: World) -> None:

@@ -169,7 +169,14 @@ def test_no_model_is_proposed_or_signed_unscanned_or_stays_unsigned() -> None:
 
 
 def test_a_confirmation_starts_the_promotion() -> None:
-    assert matches(confirmation.file("a"), WORKFLOWS["promote"]["on"]["push"]["paths"])
+    promote = WORKFLOWS["promote"]
+    assert matches(confirmation.file("a"), promote["on"]["push"]["paths"])
+    # One that is taken back is such a push too: it ends the wait under way, and starts none.
+    assert promote["concurrency"]["cancel-in-progress"] is True
+    assert (
+        f"!startsWith(github.event.head_commit.message, '{confirmation.WITHDRAWAL}')"
+        in promote["jobs"]["propose"]["if"]
+    )
 
 
 def test_the_cli_of_pulumi_is_pinned_in_one_place_to_the_version_of_its_library() -> None:

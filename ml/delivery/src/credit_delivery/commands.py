@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from credit_delivery.environments import ENVIRONMENTS, image_pin
-from credit_delivery.errors import DeliveryError
+from credit_delivery.errors import DeliveryError, RepositoryError, WithdrawnError
 from credit_delivery.repository import Repository
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def _add_release(add: Add) -> None:
 
 
 def _add_environment(add: Add) -> None:
-    confirm = add("confirm", _confirm, "commit that staging's model is healthy")
+    confirm = add("confirm", _confirm, "commit that staging's model is healthy, or take that back")
     confirm.add_argument("--url", action="append", default=[], help="a pod or service of staging to ask; repeatable")
     back = add("rollback", _rollback, "restore what ran before by one commit, and quarantine what was bad")
     back.add_argument("--reason", required=True, help="for the quarantine and whoever reads it")
@@ -172,8 +172,21 @@ def _confirm(chosen: argparse.Namespace) -> None:
         from credit_delivery.cluster import status
 
         seen += status.observations("staging")
-    made = confirmation.confirm(repository, seen)
+    try:
+        made = confirmation.confirm(repository, seen)
+    except WithdrawnError as withdrawn:
+        _sent(repository, chosen, withdrawn)
+        raise
     _committed(repository, chosen, made, "it is confirmed already")
+
+
+def _sent(repository: Repository, chosen: argparse.Namespace, withdrawn: WithdrawnError) -> None:
+    """Push what was taken back; who cannot is told of both."""
+    if chosen.push or chosen.kind:
+        try:
+            repository.push(repository.branch())
+        except RepositoryError as error:
+            raise DeliveryError(f"{withdrawn}\n  - {error}") from None
 
 
 def _rollback(chosen: argparse.Namespace) -> None:

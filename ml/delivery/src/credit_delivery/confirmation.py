@@ -1,5 +1,6 @@
 """Confirmation: a commit that says a model answers healthily in staging. Production takes no model without one.
 
+Who asks again, and finds it is not, takes that back; so what has stood for a day was healthy whenever somebody asked.
 Asks running services over HTTP, or takes the word of whoever asked them. Does not know pods or Argo CD.
 """
 
@@ -15,11 +16,13 @@ from credit_contract.digest import readable_json
 from credit_contract.schema import Frozen
 from credit_delivery import quarantine
 from credit_delivery.environments import ImageDigest, ModelDigest, ModelPin, Tag, folder, model_file, read_model
-from credit_delivery.errors import EnvironmentFileError, RefusedError
+from credit_delivery.errors import EnvironmentFileError, RefusedError, WithdrawnError
 from credit_delivery.repository import Repository
 
 FOLDER = f"{folder('staging')}/confirmed"
 PATIENCE_S = 10.0
+WITHDRAWAL = "Withdraw the confirmation of"
+"""How the commit begins that takes one back; promote.yml, which starts on a confirmation, looks for it."""
 
 
 class Confirmation(Frozen):
@@ -58,10 +61,14 @@ def confirm(repository: Repository, observations: Sequence[Observation]) -> str 
 
     Raises:
         RefusedError: nobody was asked, one is not ready or answers with another model, or the model is quarantined.
+        WithdrawnError: one is not ready or answers with another model, and it was confirmed before; that is taken back.
     """
     path = model_file("staging")
     pin = read_model(repository.text(path), path)
     reasons = [reason for seen in observations if (reason := _fault(seen, pin))]
+    if reasons and confirmed(repository, pin):
+        reasons.append(f"it was before, which {_withdraw(repository, pin, reasons)[:12]} takes back: confirm it anew")
+        raise WithdrawnError(f"confirming {pin.tag} in staging", reasons)
     if not observations:
         reasons.append("no service was asked; give --url for each")
     if refusal := quarantine.read(repository).refusal("model", pin.tag, pin.digest):
@@ -100,6 +107,13 @@ def confirmed(repository: Repository, pin: ModelPin, revision: str = "HEAD") -> 
 def file(tag: str) -> str:
     """Where a tag's confirmation is, from the repository's root."""
     return f"{FOLDER}/{tag}.json"
+
+
+def _withdraw(repository: Repository, pin: ModelPin, reasons: Sequence[str]) -> str:
+    (repository.root / file(pin.tag)).unlink()
+    why = "\n".join(reasons)
+    message = f"{WITHDRAWAL} {pin.tag}\n\n{why}\n\nModel-Digest: {pin.modelDigest}\n"
+    return repository.commit(message, {}, file(pin.tag))
 
 
 def _fault(seen: Observation, pin: ModelPin) -> str | None:

@@ -59,6 +59,10 @@ class RefusedError(DeliveryError):
         super().__init__("\n".join([f"{what} is refused:", *(f"  - {reason}" for reason in reasons)]))
 
 
+class WithdrawnError(RefusedError):
+    """A model that was confirmed is not healthy any more; its confirmation is taken back, by a commit."""
+
+
 class ClusterError(DeliveryError):
     """A step on the cluster failed; `more` is the command that shows why."""
 
