@@ -79,6 +79,14 @@ def test_connections_closed_while_idle_are_opened_again_and_no_failure(forgetful
     assert seen.reconnected > 0
 
 
+def test_requests_that_were_due_before_the_stop_are_sent_however_late(forgetful: str) -> None:
+    with Load(forgetful, itertools.repeat({}), rate=5000) as load:
+        while load.seen().sent < 50:
+            load.wait(0.01)
+    seen = load.seen()
+    assert seen.sent == pytest.approx(5000 * seen.took_s, abs=2)
+
+
 def test_nobody_there_is_told_by_the_error(bundle: Bundle) -> None:
     with Load("http://127.0.0.1:9", crowd(bundle, 0, 1), rate=100, seconds=0.05) as load:
         assert load.wait(30)

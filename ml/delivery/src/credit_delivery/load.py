@@ -51,7 +51,7 @@ class Seen:
 
     @property
     def rate(self) -> float:
-        """Requests a second that were sent in truth: less than wanted, where so many were still waiting at the stop."""
+        """Requests a second that were sent in truth: less than wanted where they were too late for `PATIENCE_S`."""
         return self.sent / self.took_s if self.took_s else 0.0
 
     def percentile_ms(self, share: float) -> float:
@@ -115,7 +115,7 @@ class Load:
             worker.join()
 
     def stop(self) -> None:
-        """Send nothing more."""
+        """Let no more requests become due."""
         self._stopped = self._stopped or time.monotonic()
         self._stopping.set()
 
@@ -136,7 +136,8 @@ class Load:
         connection = self._connection()
         while (turn := self._turn()) is not None:
             due, body = turn
-            if self._stopping.wait(max(0.0, due - time.monotonic())):
+            self._stopping.wait(max(0.0, due - time.monotonic()))
+            if self._over(due):
                 break
             try:
                 status, answer = self._ask(connection, body)
@@ -155,6 +156,11 @@ class Load:
             due = self._begun + self._next / self._rate
             self._next += 1
         return due, json.dumps(body).encode()
+
+    def _over(self, due: float) -> bool:
+        """What was due before the stop is sent, unless it is as late as no client would wait."""
+        stopped = self._stopped
+        return stopped is not None and (due > stopped or time.monotonic() > stopped + PATIENCE_S)
 
     def _connection(self) -> http.client.HTTPConnection:
         kind = http.client.HTTPSConnection if self._parts.scheme == "https" else http.client.HTTPConnection
