@@ -14,10 +14,11 @@ MONTH = np.timedelta64(28, "D")
 
 
 @pytest.fixture(scope="module")
-def lived(tmp_path_factory):
+def replayed(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(REPLAY))
         import history
+        import page
         import stream
     events = (
         Event(kind="broken_field", start=ENDED, field="purpose", fault="constant"),
@@ -28,7 +29,26 @@ def lived(tmp_path_factory):
     came = replace(came, performance_days=28, known=came.applied + MONTH)
     start, end = np.datetime64("2022-01-01"), np.datetime64("2022-06-01")
     plan = history.Plan(start, end, 1, 100, 0.9, SMALL, seed=1, cool_down_days=30, ended=("purpose",))
-    return history.replay(came, plan, "verdict", tmp_path_factory.mktemp("replay"))
+    folder = tmp_path_factory.mktemp("replay")
+    windows = history.replay(came, plan, "verdict", folder)
+    return windows, page.write_page("simulated", "", plan, dict.fromkeys(("never", "verdict"), windows), folder)
+
+
+@pytest.fixture(scope="module")
+def lived(replayed):
+    return replayed[0]
+
+
+def test_a_page_counts_a_signal_by_the_windows_in_which_it_was_looked_for(replayed):
+    page = replayed[1].read_text()
+    signals = [line.split(" | ") for line in page.splitlines() if line.endswith(" |") and line.count(" | ") == 3]
+    windows = {check: f"{first} {counted}" for _, check, first, counted in signals}
+
+    assert windows["psi"].endswith("of 5 |")
+    assert windows["constant"] == "2022-03-01 1 of 5 |"
+    assert windows["default_rate"].endswith("of 4 |")
+    assert windows["realised_gini"] == "never 0 of 4 |"
+    assert "Outcomes were judged in 4 of 5 windows, of decisions from 2022-01-04 to 2022-05-04: what was" in page
 
 
 def test_a_field_of_a_product_that_ended_stops_once_and_is_excused_from_then_on(lived):

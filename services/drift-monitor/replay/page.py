@@ -5,6 +5,7 @@ Aggregates only. Does not know how the lenders lived.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -15,10 +16,15 @@ from matplotlib import pyplot as plt
 
 from drift_monitor.document import WindowVerdict
 from drift_monitor.limits import Limits
+from drift_monitor.maturity import Maturity
 from drift_monitor.settings import Retraining
 
 mpl.use("Agg")
 Lives = Mapping[Strategy, Sequence[Lived]]
+WRITTEN_WHEN_SEEN = {"constant", "new_category", "vanished"}
+"""Looked for in every window, and among its findings only where there is one."""
+NO_RANKING = 0.05
+"""A Gini from which down a model ranks hardly anybody."""
 NAMES: Mapping[Strategy, str] = {
     "never": "never",
     "yearly": "every year",
@@ -83,19 +89,60 @@ def means(lived: Sequence[Lived]) -> dict[str, float]:
 
 
 def _signals(lived: Sequence[Lived]) -> str:
-    """The first window in which each check fired, and in how many it did; those that never did last."""
+    """The first window in which each check fired, and in how many of those it was made in; what never fired last."""
     first: dict[tuple[str, str], str] = {}
-    counted: dict[tuple[str, str], int] = {}
+    fired: Counter[tuple[str, str]] = Counter()
+    made: Counter[tuple[str, str]] = Counter()
     for one in lived:
         findings = one.verdict.findings
-        for key in {(finding.evidence, finding.check) for finding in findings}:
-            counted.setdefault(key, 0)
-        for key in {(finding.evidence, finding.check) for finding in findings if finding.fired}:
-            first.setdefault(key, f"{one.verdict.end:%Y-%m-%d}")
-            counted[key] += 1
-    order = sorted(counted, key=lambda key: (first.get(key, "never"), key))
-    rows = [f"| {e} | {c} | {first.get((e, c), 'never')} | {counted[e, c]} of {len(lived)} |" for e, c in order]
-    return "\n".join(["| evidence | check | first fired | windows |", "|---|---|---|--:|", *rows, ""])
+        made.update({(finding.evidence, finding.check) for finding in findings})
+        found = {(finding.evidence, finding.check) for finding in findings if finding.fired}
+        fired.update(found)
+        first |= dict.fromkeys(found - first.keys(), f"{one.verdict.end:%Y-%m-%d}")
+    made |= {key: len(lived) for key in made if key[1] in WRITTEN_WHEN_SEEN}
+    order = sorted(made, key=lambda key: (first.get(key, "never"), key))
+    rows = [f"| {e} | {c} | {first.get((e, c), 'never')} | {fired[e, c]} of {made[e, c]} |" for e, c in order]
+    return "\n".join(["| evidence | check | first fired | windows |", "|---|---|---|--:|", *rows, "", _matured(lived)])
+
+
+def _matured(lived: Sequence[Lived]) -> str:
+    """How far signals that need outcomes can see, and what they cannot."""
+    told = {one.verdict.maturity for one in lived if any(f.evidence == "matured_loss" for f in one.verdict.findings)}
+    judged = sorted((vintage for vintage in told if vintage is not None), key=lambda vintage: vintage.end)
+    said = "“Windows” are those in which it fired, of those in which it was looked for."
+    if not judged:
+        return f"{said} No vintage had its outcomes before the last window ended.\n"
+    last = judged[-1].end
+    said += (
+        f" Outcomes were judged in {len(judged)} of {len(lived)} windows, of decisions from {judged[0].start:%Y-%m-%d}"
+        f" to {last:%Y-%m-%d}: what was decided later had no complete outcomes when the last window ended,"
+        f" {lived[-1].verdict.end:%Y-%m-%d}, and no signal speaks of it."
+    )
+    later = [one.default_rate for one in lived if one.default_rate is not None and one.verdict.start >= last]
+    if later:
+        said += f" In hindsight up to {max(later):.1%} of a window's decisions of that time turned bad."
+    return f"{said}{_ranked(judged)}\n"
+
+
+def _ranked(judged: Sequence[Maturity]) -> str:
+    """Where `realised_gini` could not have fired, because so little was promised."""
+    limit = Limits().realised_gini
+    both = [
+        (vintage.promised.gini.value, vintage.realised.gini)
+        for vintage in judged
+        if vintage.promised is not None and vintage.realised is not None and vintage.realised.gini is not None
+    ]
+    if not both:
+        return ""
+    promised, realised = zip(*both, strict=True)
+    said = (
+        f" PDs promised these vintages a Gini of {min(promised):.2f} to {max(promised):.2f}, and {min(realised):.2f} to"
+        f" {max(realised):.2f} came; `realised_gini` fires {limit:g} below the promise, beyond chance."
+    )
+    blind = sum(value - limit <= NO_RANKING for value in promised)
+    if blind:
+        said += f" In {blind} of {len(both)} that takes a Gini of {NO_RANKING:g} or less, so it is blind there."
+    return said
 
 
 def _verdicts(lived: Sequence[Lived]) -> str:
