@@ -168,6 +168,18 @@ def test_no_model_is_proposed_or_signed_unscanned_or_stays_unsigned() -> None:
     assert "ml/releases/*.json" in WORKFLOWS["images"]["on"]["push"]["paths"]
 
 
+def test_jobs_that_publish_or_judge_take_nothing_of_earlier_runs() -> None:
+    trusted = {
+        where: [step.get("with", {}) for step in job.get("steps", []) if step.get("uses") == "./.github/actions/setup"]
+        for where, job in jobs()
+        if "environment" in job or "write" in job.get("permissions", {}).values()
+    }
+    assert {"check.evidence", "images.model", "promote.propose", "release.release"} <= {
+        where for where, given in trusted.items() if given
+    }
+    assert [where for where, given in trusted.items() if any(each.get("cache") != "false" for each in given)] == []
+
+
 def test_a_confirmation_starts_the_promotion() -> None:
     promote = WORKFLOWS["promote"]
     assert matches(confirmation.file("a"), promote["on"]["push"]["paths"])
