@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -18,6 +18,8 @@ Reasons = Sequence[Sequence[Reason]]
 
 ENCODER = msgspec.json.Encoder()
 ENDS = tuple(f"-{row}" for row in range(1_000))
+REQUEST = "@"
+"""Stands for a request's id."""
 
 
 class Result(msgspec.Struct, gc=False):
@@ -31,8 +33,7 @@ class Result(msgspec.Struct, gc=False):
     reasons: Sequence[Reason]
 
 
-@dataclass(slots=True)
-class Answer:
+class Answer(msgspec.Struct):
     """n results and what computed them; `reasons` are empty for applicants that were not explained."""
 
     request_id: str
@@ -64,9 +65,11 @@ class Answer:
 
     def columns(self) -> dict[str, Any]:
         """The same, by column."""
+        return {"id": self.ids(), **self._but_ids()}
+
+    def _but_ids(self) -> dict[str, Any]:
         scores = self.scores
         return {
-            "id": self.ids(),
             "pd": scores.pd,
             "score": scores.score,
             "decision": scores.decision,
@@ -78,7 +81,15 @@ class Answer:
         """The whole as JSON."""
         told = self.head()
         if self.batch.form == "columns":
-            told["columns"] = self.columns()
+            # A third of the time that joining and encoding each takes; hexadecimal needs no escapes.
+            ids = _ids_of(len(self.reasons)).replace(REQUEST, self.request_id)
+            told["columns"] = {"id": msgspec.Raw(ids.encode()), **self._but_ids()}
         else:
             told["results"] = self.results()
         return ENCODER.encode(told)
+
+
+@lru_cache(maxsize=8)
+def _ids_of(count: int) -> str:
+    """JSON of the ids of so many applicants of REQUEST."""
+    return ENCODER.encode([f"{REQUEST}-{row}" for row in range(count)]).decode()

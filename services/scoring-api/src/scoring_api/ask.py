@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from scoring_api.metrics import Stage
 
@@ -10,8 +10,7 @@ Stages = list[tuple[Stage, float, float]]
 """Stages of one request, each from when to when."""
 
 
-@dataclass(slots=True)
-class Ask:
+class Ask(msgspec.Struct):
     """One question: `started` is the request's arrival on the performance counter.
 
     `key` is the Idempotency-Key; `stages` is filled where the request is traced.

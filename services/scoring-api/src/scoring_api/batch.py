@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from itertools import chain, groupby
 from operator import attrgetter
 from typing import Any, Literal
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -17,8 +17,7 @@ Form = Literal["one", "list", "columns"]
 Rows = list[dict[str, Any]]
 
 
-@dataclass(slots=True)
-class Batch:
+class Batch(msgspec.Struct):
     """n checked applicants.
 
     `encode` makes the graph's arrays of such `rows` (a list, or an array [n, columns]), of other batches' too where it
@@ -42,7 +41,9 @@ class Batch:
     def part(self, places: Sequence[int]) -> Batch:
         """Some of the applicants, to be encoded."""
         rows = self.rows
-        return replace(self, rows=rows[places] if isinstance(rows, np.ndarray) else [rows[place] for place in places])
+        return msgspec.structs.replace(
+            self, rows=rows[places] if isinstance(rows, np.ndarray) else [rows[place] for place in places]
+        )
 
     def __len__(self) -> int:
         return len(self.rows)

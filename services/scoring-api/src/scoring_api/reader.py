@@ -23,7 +23,7 @@ from credit_contract.schema import FeatureSchema
 from scoring_api.batch import Batch, Form
 from scoring_api.errors import InvalidApplicantError, InvalidRequestError, MalformedBodyError, TooManyApplicantsError
 from scoring_api.numeric import NumericDecoder
-from scoring_api.typed import MONITORING, Layout, Row, TypedDecoder
+from scoring_api.typed import MONITORING, Layout, TypedDecoder
 
 MATRIX_KEYS = {"columns", "rows"}
 MATRIX_START = b'{"columns"'
@@ -135,7 +135,7 @@ class Reader:
             monitoring=lambda: [{}] * len(rows),
         )
 
-    def _from_typed(self, layout: Layout, rows: list[Row], form: Form) -> Batch:
+    def _from_typed(self, layout: Layout, rows: list[Any], form: Form) -> Batch:
         return Batch(
             rows=rows,
             encode=layout.encode,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from scoring_api import problem
 from scoring_api.errors import ServiceError
@@ -15,8 +16,7 @@ REPLAYED = (b"idempotent-replayed", b"true")
 Headers = Mapping[bytes, bytes]
 
 
-@dataclass(slots=True)
-class Reply:
+class Reply(msgspec.Struct):
     """Status, headers without Content-Length, and body; `closes` the connection when the request was not read."""
 
     status: int

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -17,8 +16,7 @@ MANY = 12
 Floats = npt.NDArray[np.float32]
 
 
-@dataclass(slots=True)
-class Scores:
+class Scores(msgspec.Struct, frozen=True):
     """n applicants' results, column by column; `pd` is exact: the float32 of the graph, widened."""
 
     pd: list[float]

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from time import perf_counter
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from credit_contract.applicant import Encoded
@@ -29,12 +29,12 @@ from scoring_api.serving import Serving
 
 MOST = 64
 """Questions that are answered at once: in a greater crowd the first would wait for the last."""
-MOST_APPLICANTS = 512
+MOST_APPLICANTS = 1_024
 """Applicants in one run of the graph: more of them leave the core's own cache."""
+NOT_SCORED = Scores([], [], [], [])
 
 
-@dataclass(slots=True)
-class Question:
+class Question(msgspec.Struct):
     """A JSON body without a key. `told` is called once, with the answer as JSON or with why there is none."""
 
     ask: Ask
@@ -42,13 +42,12 @@ class Question:
     told: Callable[[bytes | BaseException], None]
 
 
-@dataclass(slots=True)
-class Read:
+class Read(msgspec.Struct):
     """A question that could be read, and what is known of its applicants so far."""
 
     question: Question
     batch: Batch
-    scores: Scores = field(init=False)
+    scores: Scores = NOT_SCORED
     reasons: Reasons = ()
 
 

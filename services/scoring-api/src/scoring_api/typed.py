@@ -1,7 +1,7 @@
 """Typed JSON decoders generated from a feature schema: they accept nothing that the contract would refuse.
 
-They may refuse more (3.0 for an integer), because a refusal is judged again. Whatever the form, rows come out as
-tuples with a layout that says what is where. Knows msgspec and the schema only.
+They may refuse more (3.0 for an integer), because a refusal is judged again. Whatever the form, rows come out with a
+layout that says what is where in them. Knows msgspec and the schema only.
 """
 
 from __future__ import annotations
@@ -33,10 +33,15 @@ Row = tuple[Any, ...]
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where a row's values are: `names` of all columns, then how to take what the graph reads and what it does not."""
+    """Where a row's values are: `cells` gives them in the order of `names`, the rest says which of them are what.
+
+    Cells are taken when they are needed: the collector of cycles would look through tuples that are kept, and does not
+    look at an applicant. `numbers` None: all of them are.
+    """
 
     names: tuple[str, ...]
-    numbers: Callable[[Row], tuple[Any, ...]]
+    cells: Callable[[Any], Row]
+    numbers: Callable[[Row], Row] | None
     width: int
     packed: np.dtype[Any] | None
     categories: tuple[tuple[int, dict[Category | None, int]], ...]
@@ -44,9 +49,10 @@ class Layout:
     unscored: tuple[tuple[int, str], ...]
     apart: tuple[int, ...]
 
-    def encode(self, rows: Sequence[Row]) -> Encoded:
+    def encode(self, rows: Sequence[Any]) -> Encoded:
         """The arrays that `credit_contract.applicant.encode` would make."""
-        taken = map(self.numbers, rows)
+        cells = map(self.cells, rows)
+        taken = cells if self.numbers is None else map(self.numbers, cells)
         if self.packed is None:
             numbers = np.array(list(taken), dtype=np.float32)
         else:
@@ -54,27 +60,34 @@ class Layout:
             numbers = np.frombuffer(b"".join(starmap(pack, taken)), self.packed).astype(np.float32, copy=False)
         return Encoded(numbers.reshape(len(rows), self.width), self._codes(rows))
 
-    def _codes(self, rows: Sequence[Row]) -> npt.NDArray[np.int64]:
-        codes = [code[row[place]] for row in rows for place, code in self.categories]
+    def _codes(self, rows: Sequence[Any]) -> npt.NDArray[np.int64]:
+        if not self.categories:
+            return np.empty((len(rows), 0), dtype=np.int64)
+        codes = [code[row[place]] for row in map(self.cells, rows) for place, code in self.categories]
         packed = struct.pack(f"{len(codes)}q", *codes)
         return np.frombuffer(packed, dtype=np.int64).reshape(len(rows), len(self.categories))
 
-    def not_scored(self, rows: list[Row]) -> tuple[str, ...]:
+    def not_scored(self, rows: Sequence[Any]) -> tuple[str, ...]:
         """Names of fields that somebody sent and the model does not use."""
-        return tuple(name for place, name in self.unscored if any(row[place] is not UNSET for row in rows))
+        if not self.unscored:
+            return ()
+        sent = {place for row in map(self.cells, rows) for place, _ in self.unscored if row[place] is not UNSET}
+        return tuple(name for place, name in self.unscored if place in sent)
 
-    def values(self, rows: list[Row]) -> list[dict[str, Any]]:
+    def values(self, rows: Sequence[Any]) -> list[dict[str, Any]]:
         """The scored fields of each row."""
-        return [{name: row[place] for place, name in self.scored} for row in rows]
+        return [{name: row[place] for place, name in self.scored} for row in map(self.cells, rows)]
 
-    def monitored(self, rows: list[Row]) -> bool:
+    def monitored(self, rows: Sequence[Any]) -> bool:
         """Whether somebody sent a protected attribute."""
-        return any(row[place] is not UNSET for row in rows for place in self.apart)
+        if not self.apart:
+            return False
+        return any(row[place] is not UNSET for row in map(self.cells, rows) for place in self.apart)
 
-    def plain(self, rows: list[Row]) -> list[dict[str, Any]]:
+    def plain(self, rows: Sequence[Any]) -> list[dict[str, Any]]:
         """Rows as they would be without types."""
         plain: list[dict[str, Any]] = msgspec.to_builtins(
-            [{n: v for n, v in zip(self.names, row, strict=True) if v is not UNSET} for row in rows]
+            [{n: v for n, v in zip(self.names, row, strict=True) if v is not UNSET} for row in map(self.cells, rows)]
         )
         return plain
 
@@ -91,21 +104,21 @@ class TypedDecoder:
         self._matrix = msgspec.json.Decoder(_Matrix)
         self._orders = Orders(lambda body: self._order(tuple(self._matrix.decode(body).columns)))
 
-    def one(self, body: bytes) -> tuple[Layout, list[Row]]:
+    def one(self, body: bytes) -> tuple[Layout, list[Any]]:
         """A single applicant."""
         try:
-            return self._scored.layout, [astuple(self._scored.one.decode(body))]
+            return self._scored.layout, [self._scored.one.decode(body)]
         except msgspec.ValidationError:
-            return self._whole.layout, [astuple(self._whole.one.decode(body))]
+            return self._whole.layout, [self._whole.one.decode(body)]
 
-    def many(self, body: bytes) -> tuple[Layout, list[Row]]:
+    def many(self, body: bytes) -> tuple[Layout, list[Any]]:
         """A list of applicants."""
         try:
-            return self._scored.layout, list(map(astuple, self._scored.many.decode(body)))
+            return self._scored.layout, self._scored.many.decode(body)
         except msgspec.ValidationError:
-            return self._whole.layout, list(map(astuple, self._whole.many.decode(body)))
+            return self._whole.layout, self._whole.many.decode(body)
 
-    def matrix(self, body: bytes) -> tuple[Layout, list[Row]]:
+    def matrix(self, body: bytes) -> tuple[Layout, list[Any]]:
         """`{"columns": [names], "rows": [[values]]}`; which columns a found decoder is for is checked."""
         layout, decoder = self._orders.of(start_of(body), body)
         matrix = decoder.decode(body)
@@ -115,10 +128,12 @@ class TypedDecoder:
 
     def _objects(self, applicant: type[msgspec.Struct]) -> _Objects:
         many = msgspec.json.Decoder(Annotated[list[applicant], self._at_most])  # type: ignore[valid-type]
-        return _Objects(msgspec.json.Decoder(applicant), many, _layout(self._schema, applicant.__struct_fields__))
+        return _Objects(
+            msgspec.json.Decoder(applicant), many, _layout(self._schema, applicant.__struct_fields__, astuple)
+        )
 
     def _order(self, columns: tuple[str, ...]) -> tuple[Layout, msgspec.json.Decoder[Any]]:
-        layout = _layout(self._schema, columns)
+        layout = _layout(self._schema, columns, tuple)
         fields = [self._schema[name] for name in columns]
         types = tuple(_type(f) | None if f.optional or f.role != "used" else _type(f) for f in fields)
         rows = Annotated[list[tuple[types]], self._at_most]  # type: ignore[valid-type]
@@ -141,24 +156,31 @@ class _Matrix(msgspec.Struct, forbid_unknown_fields=True):
     rows: msgspec.Raw
 
 
-def _layout(schema: FeatureSchema, names: tuple[str, ...]) -> Layout:
+def _layout(schema: FeatureSchema, names: tuple[str, ...], cells: Callable[[Any], Row]) -> Layout:
     place = {name: index for index, name in enumerate(names)}
     scored = {field.name for field in schema.scored_fields}
     if len(place) != len(names) or not scored <= place.keys() <= {*schema.by_name, MONITORING}:
         raise msgspec.ValidationError("columns")
     numbers = [place[field.name] for field in schema.number_fields]
-    first, width = numbers[0] if numbers else 0, len(numbers)
-    in_order = numbers == list(range(first, first + width))
     return Layout(
         names=names,
-        numbers=itemgetter(slice(first, first + width)) if in_order else itemgetter(*numbers),
-        width=width,
+        cells=cells,
+        numbers=_taking(numbers, len(names)),
+        width=len(numbers),
         packed=_packed(schema.number_fields),
         categories=tuple((place[f.name], _codes(f)) for f in schema.category_fields),
         scored=tuple((place[f.name], f.name) for f in schema.scored_fields),
         unscored=tuple((place[f.name], f.name) for f in schema.unscored_fields if f.name in place),
         apart=tuple(at for name, at in place.items() if name == MONITORING or schema[name].role == "protected"),
     )
+
+
+def _taking(places: list[int], width: int) -> Callable[[Row], Row] | None:
+    """What takes these cells of so many; a slice where they follow each other, nothing where they are all."""
+    first = places[0] if places else 0
+    if places != list(range(first, first + len(places))):
+        return itemgetter(*places)
+    return itemgetter(slice(first, first + len(places))) if len(places) < width else None
 
 
 def _packed(fields: Sequence[Field]) -> np.dtype[Any] | None:
