@@ -72,7 +72,9 @@ def portfolio(tmp_path_factory):
     draft, folder = _draft(reference, score), tmp_path_factory.mktemp("bundles")
     bundle = write_bundle(draft, folder / "champion")
     successor = write_bundle(replace(draft, commit="d" * 40), folder / "successor")
-    return SimpleNamespace(reference=reference, score=score, bundle=bundle, successor=successor, decide=_decide)
+    return SimpleNamespace(
+        reference=reference, score=score, draft=draft, bundle=bundle, successor=successor, decide=_decide
+    )
 
 
 def _draft(reference, score):

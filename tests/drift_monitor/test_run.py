@@ -1,8 +1,10 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from credit_contract.bundle import write_bundle
 from credit_simulator import Event, Scenario
 from drift_monitor.cli import main
 from drift_monitor.verdict import read_table
@@ -179,16 +181,40 @@ def test_the_shipped_table_says_what_drift_and_loss_lead_to():
         ("files.decisions=null", "files.outcomes"),
         ("reports.folder=gopher://host/drift", "reports.folder"),
         ("retraining={by: github, repository: bank/scoring}", "retraining.by"),
+        ("windows.decisions=50", "windows.decisions"),
+        ("windows.decisions=10000000000", "windows.decisions"),
+        ("interval_minutes=1000000000", "interval_minutes"),
+        ("performance.days=800000", "performance.days"),
+        ("performance.pooled_windows=10000000", "performance.pooled_windows"),
+        ("reports.keep_days=100000000000", "reports.keep_days"),
+        ("reports.folder=s3://", "reports.folder"),
+        ("reports.folder=s3:///drift", "reports.folder"),
+        ("retraining.cool_down_hours=1.0e+300", "retraining.cool_down_hours"),
+        ("limits.stale_hours=1.0e+300", "limits.stale_hours"),
+        ("limits.psi=.inf", "limits.psi"),
     ],
 )
-def test_wrong_settings_are_refused_with_the_key(lender, override, named, capsys, monkeypatch):
+def test_wrong_settings_are_refused_with_the_key(portfolio, tmp_path, override, named, capsys, monkeypatch):
     monkeypatch.delenv("GITHUB_TOKEN", raising=False)
-    code, verdicts = lender(overrides=[override])
-    assert code == 2
-    assert verdicts == []
+    files = ["files.decisions=decisions.parquet", "files.outcomes=outcomes.parquet"]
+    given = [f"bundles=[{portfolio.bundle.path}]", *files, f"reports.folder={tmp_path}"]
+    assert main(["run", *MONTHS, *given, override]) == 2
     error = capsys.readouterr().err
     assert named in error
     assert error.count("\n") == 1
+
+
+def test_a_window_too_small_to_be_judged_is_refused_and_one_that_is_just_large_enough_is_not(lender):
+    code, verdicts = lender(overrides=["windows.decisions=1900", "limits.smallest_window=1900"])
+    assert (code, len(verdicts)) == (0, 2)
+    assert lender(overrides=["windows.decisions=1900", "limits.smallest_window=1901"])[0] == 2
+
+
+def test_bundles_of_two_portfolios_are_refused(portfolio, tmp_path, capsys):
+    other = replace(portfolio.draft, schema=portfolio.draft.schema.model_copy(update={"dataset": "taiwan"}))
+    bundles = f"bundles=[{portfolio.bundle.path},{write_bundle(other, tmp_path / 'other').path}]"
+    assert main(["run", *MONTHS, bundles, "files.decisions=decisions.parquet", f"reports.folder={tmp_path}"]) == 2
+    assert "setting bundles: of simulated and of taiwan" in capsys.readouterr().err
 
 
 def test_a_table_with_unknown_evidence_is_refused_with_its_place(lender, tmp_path, capsys):

@@ -14,12 +14,15 @@ def read_bundles(settings: Settings) -> dict[str, Bundle]:
     """The bundles of the settings by model digest.
 
     Raises:
-        SettingsError: one cannot be read, or none of them has a field that `limits.constant_fields` names.
+        SettingsError: one cannot be read, they are of two portfolios, or none of them has a field that
+            `limits.constant_fields` names.
     """
     try:
         bundles = [read_bundle(path) for path in settings.bundles]
     except BundleError as error:
         raise SettingsError(f"setting bundles: {error}") from None
+    if len(portfolios := sorted({bundle.schema.dataset for bundle in bundles})) > 1:
+        raise SettingsError(f"setting bundles: of {' and of '.join(portfolios)}; a monitor watches one portfolio")
     known = {field.name for bundle in bundles for field in bundle.schema.fields}
     for name in settings.limits.constant_fields:
         if name not in known:

@@ -34,7 +34,7 @@ class Limits(Frozen):
     """Fields of which a person knows why they have one value only, such as of a product that ended: no failure."""
     repeated: Share = 0.01
     """Share of decisions that came more than once."""
-    stale_hours: Annotated[float, Field(gt=0)] = 24.0
+    stale_hours: Annotated[float, Field(gt=0, le=87_600)] = 24.0
     """Hours from the last decision to the end of a window; as shipped, every whole day without one is a failure."""
     estimated_gini: Share = 0.05
     """Fall of the estimated Gini below the model's evaluation."""

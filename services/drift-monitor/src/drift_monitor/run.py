@@ -89,7 +89,6 @@ def _run(
         unplaced_decisions=unplaced,
     )
     _publish(settings, store, known, verdicts, made)
-    # Of one portfolio: all bundles of a monitor are.
     dataset = next(iter(bundles.values())).schema.dataset
     decided = [verdict for verdict in verdicts if verdict.decisions] or _last_decided(store, known)
     order = order_for(decided, dataset, settings.performance.days)

@@ -21,7 +21,8 @@ from drift_monitor.errors import SettingsError
 from drift_monitor.limits import Limits
 from drift_monitor.windows import Calendar
 
-Positive = Annotated[int, Field(gt=0)]
+Days = Annotated[int, Field(ge=0, le=36_525)]
+"""Up to a century: dates before and after must exist."""
 
 
 class Files(Frozen):
@@ -42,16 +43,16 @@ class Windows(Frozen):
 
     every: Calendar = "day"
     """Calendar periods in UTC."""
-    decisions: Positive | None = None
-    """Cut by this many decisions instead of by calendar."""
+    decisions: Annotated[int, Field(gt=0, le=1_000_000_000)] | None = None
+    """Cut by this many decisions instead of by calendar; at least `limits.smallest_window`."""
 
 
 class Performance(Frozen):
     """When an outcome counts."""
 
-    days: Annotated[int, Field(ge=0)] = 365
+    days: Days = 365
     """From a decision until its outcome is complete and reported; 0 where it is known at once."""
-    pooled_windows: Positive = 1
+    pooled_windows: Annotated[int, Field(gt=0, le=100)] = 1
     """Windows whose matured vintages are judged together, where one alone is small."""
 
 
@@ -60,7 +61,7 @@ class Reports(Frozen):
 
     folder: str = "var/drift"
     """A folder, or a URL such as s3://bucket/prefix."""
-    keep_days: Positive = 1_100
+    keep_days: Annotated[Days, Field(gt=0)] = 1_100
     """Reports of windows that ended longer ago than this before the newest one with decisions expire."""
     sample: Annotated[int, Field(ge=0)] = 5_000
     """Decisions in the Evidently report of a window, 0 for no report; the verdict itself is on every decision."""
@@ -72,7 +73,7 @@ class Retraining(Frozen):
 
     by: Literal["nothing", "dry_run", "kubernetes", "process", "github"] = "dry_run"
     """`dry_run` writes into the ledger what would be started; `nothing` keeps no ledger either."""
-    cool_down_hours: Annotated[float, Field(ge=0)] = 168.0
+    cool_down_hours: Annotated[float, Field(ge=0, le=87_600)] = 168.0
     """After a run was started, no other one for so long, whatever the cause."""
     cron_job: str = "drift-monitor-retrain"
     """kubernetes: the suspended CronJob whose template becomes a Job."""
@@ -96,9 +97,9 @@ class Settings(Frozen):
     port: Annotated[int, Field(ge=0, le=65535)] = 8090
     """0 takes a free port."""
     bundles: Annotated[tuple[Path, ...], Field(min_length=1)] = (Path("bundle"),)
-    """Bundle directories: of the model that decides now, and of earlier ones whose decisions are still looked at."""
+    """Bundle directories of one portfolio: of the model that decides now, and of earlier ones that are still judged."""
     files: Files = Files()
-    interval_minutes: Positive = 60
+    interval_minutes: Annotated[int, Field(gt=0, le=44_640)] = 60
     """Between two runs of the long-lived process."""
     windows: Windows = Windows()
     performance: Performance = Performance()
@@ -107,6 +108,13 @@ class Settings(Frozen):
     """Evidence → verdict; the table that comes with the monitor where none is named."""
     reports: Reports = Reports()
     retraining: Retraining = Retraining()
+
+    @model_validator(mode="after")
+    def _windows_are_judged(self) -> Self:
+        size, smallest = self.windows.decisions, self.limits.smallest_window
+        if size is not None and size < smallest:
+            raise ValueError(f"windows.decisions: drift is judged from limits.smallest_window, {smallest}, on")
+        return self
 
 
 def load(file: Path | None, overrides: Sequence[str]) -> Settings:
@@ -127,7 +135,8 @@ def load(file: Path | None, overrides: Sequence[str]) -> Settings:
         return Settings.model_validate(tree)
     except ValidationError as error:
         first = error.errors(include_input=False)[0]
-        raise SettingsError(f"setting {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        said = [".".join(map(str, first["loc"])), first["msg"].removeprefix("Value error, ")]
+        raise SettingsError(f"setting {': '.join(filter(None, said))}") from None
 
 
 def journal_address(journal_url: str | None) -> SplitResult:

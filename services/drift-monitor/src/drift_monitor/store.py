@@ -37,7 +37,7 @@ class ReportStore:
     """Reports under one folder or URL.
 
     Raises:
-        SettingsError: the URL is of no known kind.
+        SettingsError: the URL is of no known kind, or names no folder or bucket.
         ReportError: from every method, when the place cannot be read or written.
     """
 
@@ -47,6 +47,8 @@ class ReportStore:
             self._files, self._root = fsspec.core.url_to_fs(url)
         except (ImportError, ValueError) as error:
             raise SettingsError(f"setting reports.folder: {url}: {error}") from None
+        if not self._root or (self._root.startswith("/") and "s3" in self._files.protocol):
+            raise SettingsError(f"setting reports.folder: {url} names no bucket; write s3://bucket/prefix")
         self._local = "file" in self._files.protocol
         self._lease: Lease | None = None
 
