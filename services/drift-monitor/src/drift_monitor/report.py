@@ -7,6 +7,7 @@ so both sides are what the verdict compared, and no applicant's value is in a re
 from __future__ import annotations
 
 import html
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,12 +19,16 @@ import numpy.typing as npt
 
 from credit_contract.baseline import Baseline, CategoryHistogram, NumberHistogram
 from credit_contract.bundle import Bundle
+from credit_contract.policy import DECISIONS
 from credit_contract.schema import FeatureSchema, Field
 from drift_monitor.drift import SCORE
-from drift_monitor.history import History, quoted
+from drift_monitor.history import History, literal, quoted
 from drift_monitor.windows import Window
 
 MISSING = "missing"
+STRATUM = f"CASE WHEN decision IN ({', '.join(map(literal, DECISIONS))}) THEN decision ELSE 'unknown' END"
+SLACK = 30
+"""Decisions of a stratum that are looked at beyond one and a half times what is drawn: chance rarely leaves too few."""
 Labels = npt.NDArray[np.object_]
 
 
@@ -43,7 +48,7 @@ def render(
 
     `because` is the verdict's sentence, which stands above the report.
     """
-    current = _current(history, window, bundle.schema, bundle.baseline, size, seed)
+    current = sample(history, window, bundle.schema, bundle.baseline, size, seed)
     rows = len(next(iter(current.values())))
     reference = {name: _drawn(bundle, name, rows) for name in current}
     page, document = _evidently(current, reference, psi_limit)
@@ -80,22 +85,28 @@ def _with_note(page: str, note: str) -> str:
     return page.replace("<body>", f'<body><p id="sample" style="{style}">{html.escape(note)}</p>', 1)
 
 
-def _current(
+def sample(
     history: History, window: Window, schema: FeatureSchema, baseline: Baseline, size: int, seed: int
 ) -> dict[str, Labels]:
+    """Labels [n] by field and of the score, of n decisions of the window: `size` where there are as many.
+
+    Each decision has its share of the window, and a seed draws the same ones every time.
+    """
     fields = [field for field in schema.scored_fields if field.name in history.columns]
     names = ", ".join(["pd", *(f"{quoted(field.name)}::VARCHAR" for field in fields)])
-    # Hashes of ids are the random numbers: a sample without sorting the window, and the same one every time.
-    ceiling = min(2**64 - 1, int(2**64 * 1.5 * size / max(window.decisions, 1)))
-    chosen = (
-        f"SELECT *, hash(id, {seed}) AS ticket FROM decisions WHERE {window.condition} AND NOT erased"
-        f" AND hash(id, {seed}) <= {ceiling}::UBIGINT"
+    strata = _strata(history, window, size)
+    likely = " OR ".join(f"stratum = {literal(one)} AND ticket <= {ceiling}::UBIGINT" for one, _, ceiling in strata)
+    chosen = " OR ".join(f"stratum = {literal(one)} AND place <= {quota}" for one, quota, _ in strata)
+    # Hashes of ids are the random numbers: a sample without sorting the window.
+    every = (
+        f"SELECT *, {STRATUM} AS stratum, hash(id, {seed}) AS ticket FROM decisions"
+        f" WHERE {window.condition} AND NOT erased"
     )
     ranked = (
-        "SELECT *, row_number() OVER (PARTITION BY decision ORDER BY ticket) AS place,"
-        f" {size} * count(*) OVER (PARTITION BY decision) / greatest({size}, count(*) OVER ()) AS quota FROM ({chosen})"
+        "SELECT *, row_number() OVER (PARTITION BY stratum ORDER BY ticket) AS place"
+        f" FROM ({every}) WHERE {likely or 'false'}"
     )
-    rows = history.rows(f"SELECT {names} FROM ({ranked}) WHERE place <= ceil(quota) ORDER BY ticket LIMIT {size}")
+    rows = history.rows(f"SELECT {names} FROM ({ranked}) WHERE {chosen or 'false'} ORDER BY ticket")
     columns: list[Sequence[Any]] = list(zip(*rows, strict=True)) or [() for _ in range(len(fields) + 1)]
     labels = {SCORE: _number_labels(baseline.pd, columns[0])}
     for field, values in zip(fields, columns[1:], strict=True):
@@ -105,6 +116,20 @@ def _current(
             else _number_labels(baseline.numbers[field.name], values)
         )
     return labels
+
+
+def _strata(history: History, window: Window, size: int) -> list[tuple[str, int, int]]:
+    """By decision: how many of it to draw, `size` together, and a hash that surely so many lie below."""
+    counted = history.rows(
+        f"SELECT {STRATUM}, count(*) FROM decisions WHERE {window.condition} AND NOT erased GROUP BY 1 ORDER BY 2, 1"
+    )
+    total = sum(count for _, count in counted)
+    strata, left = [], min(size, total)
+    for name, count in counted:  # the largest comes last, and takes what rounding left
+        quota = left if name == counted[-1][0] else min(left, math.ceil(min(size, total) * count / total))
+        left -= quota
+        strata.append((name, quota, min(2**64 - 1, int(2**64 * (1.5 * quota + SLACK) / count))))
+    return strata
 
 
 def _number_labels(histogram: NumberHistogram, texts: Sequence[Any]) -> Labels:
