@@ -7,6 +7,7 @@ import pytest
 from credit_contract.bundle import write_bundle
 from credit_simulator import Event, Scenario
 from drift_monitor.cli import main
+from drift_monitor.document import Index, WindowVerdict
 from drift_monitor.verdict import read_table
 
 MONTHS = ["--from", "2021-01-01", "--to", "2021-03-01"]
@@ -102,15 +103,19 @@ def test_the_estimate_is_blind_to_concept_shift_and_matured_outcomes_are_not(len
     assert all(verdict["maturity"]["default_rate_error"] < -0.02 for verdict in after)
 
 
-def test_the_verdict_document_keeps_its_form(lender):
+@pytest.mark.parametrize(("name", "document"), [("verdict", WindowVerdict), ("index", Index)])
+def test_documents_keep_their_form(name, document):
+    kept = json.loads(Path(f"services/drift-monitor/schemas/{name}.schema.json").read_text())
+    assert document.model_json_schema(mode="serialization") == kept, (
+        "where keys were only added, write the file anew; else raise schema_version too"
+    )
+
+
+def test_a_published_verdict_has_the_form_of_its_schema(lender):
     _, verdicts = lender()
-    assert verdicts[0]["schema_version"] == 1
-    assert {"window", "verdict", "because", "findings", "shifts", "promised", "maturity", "fairness"} <= set(
-        verdicts[0]
-    )
-    assert {"evidence", "check", "subject", "value", "limit", "p_value", "fired", "sentence"} == set(
-        verdicts[0]["findings"][0]
-    )
+    schema = json.loads(Path("services/drift-monitor/schemas/verdict.schema.json").read_text())
+    assert set(verdicts[0]) == set(schema["properties"])
+    assert set(verdicts[0]["findings"][0]) == set(schema["$defs"]["Finding"]["properties"])
     assert verdicts[0]["start"].endswith("Z")
 
 
