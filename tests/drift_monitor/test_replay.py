@@ -49,6 +49,7 @@ def test_a_page_counts_a_signal_by_the_windows_in_which_it_was_looked_for(replay
     assert windows["default_rate"].endswith("of 4 |")
     assert windows["realised_gini"] == "never 0 of 4 |"
     assert "Outcomes were judged in 4 of 5 windows, of decisions from 2022-01-04 to 2022-05-04: what was" in page
+    assert "`realised_gini` fires 0.1 below the promise, here at 0." in page
 
 
 def test_a_field_of_a_product_that_ended_stops_once_and_is_excused_from_then_on(lived):

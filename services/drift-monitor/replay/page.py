@@ -125,7 +125,7 @@ def _matured(lived: Sequence[Lived]) -> str:
 
 
 def _ranked(judged: Sequence[Maturity]) -> str:
-    """Where `realised_gini` could not have fired, because so little was promised."""
+    """At what `realised_gini` could have fired, and where so little was promised that it could not."""
     limit = Limits().realised_gini
     both = [
         (vintage.promised.gini.value, vintage.realised.gini)
@@ -135,14 +135,14 @@ def _ranked(judged: Sequence[Maturity]) -> str:
     if not both:
         return ""
     promised, realised = zip(*both, strict=True)
-    said = (
-        f" PDs promised these vintages a Gini of {min(promised):.2f} to {max(promised):.2f}, and {min(realised):.2f} to"
-        f" {max(realised):.2f} came; `realised_gini` fires {limit:g} below the promise, beyond chance."
-    )
+    least, most = min(promised) - limit, max(promised) - limit
     blind = sum(value - limit <= NO_RANKING for value in promised)
-    if blind:
-        said += f" In {blind} of {len(both)} that takes a Gini of {NO_RANKING:g} or less, so it is blind there."
-    return said
+    where = f"; where that is {NO_RANKING:g} or less, as in {blind} of {len(both)}, it is blind" if blind else ""
+    return (
+        f" PDs promised these vintages a Gini of {min(promised):.2f} to {max(promised):.2f}, and {min(realised):.2f} to"
+        f" {max(realised):.2f} came. `realised_gini` fires {limit:g} below the promise, here at {least:.2f} to"
+        f" {most:.2f} or less, beyond chance{where}."
+    )
 
 
 def _verdicts(lived: Sequence[Lived]) -> str:
