@@ -82,7 +82,7 @@ def test_make_alone_lists_every_target_with_its_purpose():
 
 
 def test_locks_hold_exact_versions_and_no_address():
-    locks = [path for path in tracked() if path.name == "requirements.lock"]
+    locks = [path for path in tracked() if path.suffix == ".lock"]
     assert locks
     for lock in locks:
         lines = [line.strip() for line in lock.read_text().splitlines()]
