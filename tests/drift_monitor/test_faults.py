@@ -1,43 +1,14 @@
 import fcntl
-import json
 from datetime import UTC, datetime
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from credit_simulator import Scenario
 from drift_monitor.cli import main
+from tests.drift_monitor.lender import ONE_MONTH, Lender
 
-ONE_MONTH = ["--from", "2021-01-01", "--to", "2021-02-01"]
 SECOND_YEAR = ["--from", "2022-01-01", "--to", "2022-02-01"]
-
-
-class Lender:
-    """A month of decisions whose files can be tampered with before the monitor runs."""
-
-    def __init__(self, portfolio, folder, months=1):
-        scenario = Scenario(seed=12, start="2021-01", months=months, applicants_per_month=1500)
-        self.files = portfolio.decide(portfolio, scenario, folder / "history")
-        self.bundle, self.reports = portfolio.bundle, folder / "reports"
-        self.decisions, self.outcomes = self.files.table, self.files.known
-
-    def run(self, period=ONE_MONTH, *overrides):
-        self.decisions.to_parquet(self.files.decisions)
-        self.outcomes.to_parquet(self.files.outcomes)
-        settings = {
-            "bundles": f"[{self.bundle.path}]",
-            "files.decisions": self.files.decisions,
-            "files.outcomes": self.files.outcomes,
-            "reports.folder": self.reports,
-            "reports.sample": 0,
-            "windows.every": "month",
-        }
-        code = main(["run", *period, *(f"{key}={value}" for key, value in settings.items()), *overrides])
-        return code, [json.loads(path.read_text()) for path in sorted(self.reports.glob("*/verdict.json"))]
-
-    def index(self):
-        return json.loads((self.reports / "index.json").read_text())
 
 
 @pytest.fixture
@@ -55,47 +26,6 @@ def test_a_field_that_vanished_stops(lender):
     code, (verdict,) = lender.run()
     assert code == 4
     assert "card_utilisation is no longer recorded" in verdict["because"]
-
-
-def test_a_day_in_which_nobody_decided_stops_as_shipped(lender):
-    turn = ["--from", "2021-01-30", "--to", "2021-02-03"]
-    code, verdicts = lender.run(turn, "windows.every=day")
-    assert code == 4
-    assert [verdict["verdict"] for verdict in verdicts] == ["ok", "ok", "stop", "stop"]
-    assert [verdict["decisions"] > 0 for verdict in verdicts] == [True, True, False, False]
-    assert "no decision was recorded for 48 hours (limit 24)" in verdicts[2]["because"]
-    assert "no decision was recorded for 72 hours" in verdicts[3]["because"]
-
-
-def test_a_lender_who_is_closed_for_days_says_how_long(lender):
-    turn = ["--from", "2021-01-30", "--to", "2021-02-03"]
-    code, verdicts = lender.run(turn, "windows.every=day", "limits.stale_hours=72.5")
-    assert (code, {verdict["verdict"] for verdict in verdicts}) == (0, {"ok"})
-
-
-def test_two_days_without_a_decision_stop_also_where_there_never_was_one(lender):
-    code, verdicts = lender.run(["--from", "2020-07-01", "--to", "2020-07-03"], "windows.every=day")
-    assert (code, [verdict["verdict"] for verdict in verdicts]) == (4, ["ok", "stop"])
-
-
-def test_silence_counts_from_the_last_published_decision_where_the_history_was_emptied(lender):
-    lender.run(["--from", "2021-01-30", "--to", "2021-02-01"], "windows.every=day")
-    lender.decisions = lender.decisions.head(0)
-    lender.run(["--to", "2021-02-02"], "windows.every=day")
-    code, verdicts = lender.run(["--to", "2021-02-03"], "windows.every=day")
-    assert (code, "no decision was recorded for 48 hours" in verdicts[-1]["because"]) == (4, True)
-
-
-def test_by_count_too_a_silence_stops_until_somebody_decides(lender):
-    assert lender.run(["--to", "2021-02-01"], "windows.decisions=500")[0] == 0
-    for day, hours in ((3, 72), (4, 96)):
-        code, verdicts = lender.run(["--to", f"2021-02-0{day}"], "windows.decisions=500")
-        (silent,) = (verdict for verdict in verdicts if not verdict["decisions"])
-        assert (code, silent["verdict"], f"for {hours} hours" in silent["because"]) == (4, "stop", True)
-    again = lender.decisions.head(9).assign(decided_at=pd.Timestamp("2021-02-04"), id=[f"x{n}" for n in range(9)])
-    lender.decisions = pd.concat([lender.decisions, again])
-    code, verdicts = lender.run(["--to", "2021-02-05"], "windows.decisions=500")
-    assert (code, [verdict["decisions"] for verdict in verdicts]) == (0, [500, 500, 500])
 
 
 def test_decisions_that_came_twice_stop_when_they_are_many(lender):
