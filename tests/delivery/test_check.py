@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 
@@ -11,17 +12,27 @@ from credit_delivery.errors import EnvironmentFileError, RefusedError, ReleaseEr
 from credit_delivery.promotion import propose
 from credit_delivery.rollback import roll_back
 
-from .world import GATES, World
+from .world import GATES, World, moved
 
 MODEL = "environments/staging/model.yaml"
 EVIDENCE = "environments/staging/evidence/b.json"
 
 
+@pytest.fixture(scope="module")
+def proposal(released: World, tmp_path_factory: pytest.TempPathFactory) -> World:
+    made = moved(released, tmp_path_factory.mktemp("proposal"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(made.root)
+        made.promote("staging", "a")
+        made.git("checkout", "--quiet", propose(made.repository, "staging", "b", made.rebuild).branch)
+    return made
+
+
 @pytest.fixture
-def proposed(world: World) -> World:
+def proposed(proposal: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     """The branch of a promotion is checked out, as a pull request's is."""
-    world.promote("staging", "a")
-    world.git("checkout", "--quiet", propose(world.repository, "staging", "b", world.rebuild).branch)
+    world = moved(proposal, tmp_path)
+    monkeypatch.chdir(world.root)
     return world
 
 

@@ -11,29 +11,32 @@ from credit_delivery.history import at, desired, history
 from credit_delivery.repository import Repository
 from credit_delivery.rollback import roll_back
 
-from .world import World
+from .world import World, moved
 
 MODEL = "environments/staging/model.yaml"
 
 
-@pytest.fixture
-def year(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
-    """a from March, b from May, back to a in June, c typed by hand in August; and nothing before."""
+@pytest.fixture(scope="module")
+def year(released: World, tmp_path_factory: pytest.TempPathFactory) -> World:
+    """a from March, b from May, back to a in June, c typed by hand in August; and nothing before. To be read only."""
+    world = moved(released, tmp_path_factory.mktemp("year"))
+    with pytest.MonkeyPatch.context() as patch:
 
-    def date(day: str) -> None:
-        monkeypatch.setenv("GIT_AUTHOR_DATE", f"{day}T12:00:00Z")
-        monkeypatch.setenv("GIT_COMMITTER_DATE", f"{day}T12:00:00Z")
+        def date(day: str) -> None:
+            patch.setenv("GIT_AUTHOR_DATE", f"{day}T12:00:00Z")
+            patch.setenv("GIT_COMMITTER_DATE", f"{day}T12:00:00Z")
 
-    date("2027-03-01")
-    world.promote("staging", "a", "Ria Sk <ria@bank.example>")
-    date("2027-05-01")
-    world.promote("staging", "b", "Otto Fficer <otto@bank.example>")
-    date("2027-06-01")
-    roll_back(world.repository, "staging", "declined everybody")
-    date("2027-08-01")
-    pins = [record.read(world.repository, tag) for tag in ("a", "c")]
-    text = world.read(MODEL).replace("tag: a ", "tag: c ").replace(pins[0].model_digest, pins[1].model_digest)
-    world.commit(MODEL, text)
+        patch.chdir(world.root)
+        date("2027-03-01")
+        world.promote("staging", "a", "Ria Sk <ria@bank.example>")
+        date("2027-05-01")
+        world.promote("staging", "b", "Otto Fficer <otto@bank.example>")
+        date("2027-06-01")
+        roll_back(world.repository, "staging", "declined everybody")
+        date("2027-08-01")
+        pins = [record.read(world.repository, tag) for tag in ("a", "c")]
+        text = world.read(MODEL).replace("tag: a ", "tag: c ").replace(pins[0].model_digest, pins[1].model_digest)
+        world.commit(MODEL, text)
     return world
 
 
