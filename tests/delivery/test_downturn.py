@@ -1,13 +1,20 @@
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from credit_contract.applicant import encode
-from credit_delivery.downturn import decide, of_holdout, of_simulator
+from credit_delivery.downturn import decide, of_holdout, of_simulator, retrained
+from credit_delivery.errors import DeliveryError
 from credit_simulator import SCHEMA, Event, Scenario, simulate
+from credit_training.cli import GATE_FAILED
 from drift_monitor.cli import main as drift_monitor
+from drift_monitor.retraining import act
+from drift_monitor.settings import Retraining
+from drift_monitor.store import ReportStore
+from drift_monitor.trainers import Order, Process
 from scoring_api.journal.engine import open_engine
 from scoring_api.journal.verify import Verification
 from scoring_api.model import load
@@ -50,6 +57,30 @@ def test_the_monitor_sees_its_months_with_outcomes_a_month_later(
     before, after = (verdict["maturity"]["realised"]["default_rate"] for verdict in verdicts[1:])
     assert after > before
     assert {row["attribute"] for row in verdicts[0]["fairness"]} == {"age", "sex"}
+
+
+def ordered(folder: Path, code: int) -> None:
+    """The monitor orders a retraining, which ends with an exit code."""
+    at = datetime(2026, 4, 1, tzinfo=UTC)
+    told = {"dataset": "toy", "performance_days": 28, "window": "w", "because": "retrain: x"}
+    order = Order(cause="c", model_digest="a" * 64, cut_off=at, **told)
+    reports = ReportStore(str(folder / "reports"))
+    reports.write_ledger(act(order, reports.ledger(), Retraining(), Process(("sh", "-c", f"exit {code}")), at))
+
+
+def test_a_retrained_model_is_the_candidate_unless_gates_refuse_it(tmp_path: Path) -> None:
+    ordered(tmp_path, GATE_FAILED)
+    assert retrained(tmp_path, "toy") is None
+    bundle = tmp_path / "bundles" / "toy" / "digest"
+    bundle.mkdir(parents=True)
+    bundle.with_name("candidate").symlink_to(bundle.name)
+    assert retrained(tmp_path, "toy") == bundle
+
+
+def test_a_retraining_that_broke_off_is_an_error(tmp_path: Path) -> None:
+    ordered(tmp_path, 1)
+    with pytest.raises(DeliveryError, match=r"no model was retrained: .* exit code 1;"):
+        retrained(tmp_path, "toy")
 
 
 def test_a_downturn_comes_in_order_of_time() -> None:

@@ -8,6 +8,7 @@ too, as the model says, but worse for those whom the downturn strikes.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import subprocess
@@ -53,6 +54,9 @@ ENDED = {"sba": "low_doc"}
 """Fields that are constant since a programme ended: the monitor calls that a failure until somebody says so."""
 RETRAIN = 3
 """What `drift-monitor run` ends with then."""
+GATE_FAILED = 3
+"""What `credit-train run` ends with where its gates refuse the model."""
+REFUSED = "no candidate: gates refused the retrained model (`gates failed`, above, names them), and the champion stays"
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +152,21 @@ def judge(bundle: Bundle, folder: Path) -> int:
     return subprocess.run(command, env={**os.environ, **told}, check=False).returncode  # noqa: S603
 
 
+def retrained(folder: Path, dataset: str) -> Path | None:
+    """The bundle of the model that the monitor had retrained; None where the gates refused it, as they may.
+
+    Raises:
+        DeliveryError: the retraining broke off.
+    """
+    candidate = folder / "bundles" / dataset / "candidate"
+    if candidate.exists():
+        return candidate.resolve()
+    last = json.loads((folder / "reports" / "retraining.json").read_text(encoding="utf-8"))["entries"][-1]
+    if not last["where"].endswith(f"exit code {GATE_FAILED}"):
+        raise DeliveryError(f"no model was retrained: {last['where']}; what it said is above")
+    return None
+
+
 def _struck(schema: FeatureSchema, people: Encoded) -> npt.NDArray[np.float64]:
     """How hard the downturn strikes each of the people, 0 to 1: their rank in the first number whose direction the
     schema leaves open, from above for the commonest category of the first field that has some, from below for the rest.
@@ -199,12 +218,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(f"\nThree months of {dataset}, {len(stream.people):,} decisions; from the second on a downturn", flush=True)
     if (code := judge(model.bundle, folder)) != RETRAIN:
         sys.exit(f"downturn: the monitor was to say retrain ({RETRAIN}), and ended with {code}")
-    candidate = folder / "bundles" / dataset / "candidate"
-    if not candidate.exists():
-        sys.exit("downturn: the retrained model passed not all of its gates; there is no candidate")
+    try:
+        candidate = retrained(folder, dataset)
+    except DeliveryError as error:
+        sys.exit(f"downturn: {error}")
     print("\nWhat came of it")
-    for path in (*sorted((folder / "reports").glob("*/report.html"))[-1:], candidate.resolve()):
+    for path in sorted((folder / "reports").glob("*/report.html"))[-1:]:
         print(f"  {path}")
+    print(f"  {candidate or REFUSED}")
 
 
 if __name__ == "__main__":
