@@ -44,6 +44,8 @@ demo: setup ## train, prove, register, serve, score; then a downturn, the monito
 	$(BIN)/python -m credit_delivery.downturn $(BUNDLE) var/downturn
 
 # For two cores: many tests wait for a server or a clock, which is time for a third worker and for the Pulumi program's tests.
+# Tests start hundreds of Pythons, each of which would compile all that was not kept.
+test test-charts test-infra: export PYTHONDONTWRITEBYTECODE =
 test: setup setup-infra ## every test that needs no Docker
 	@{ told=$$($(TEST_INFRA) 2>&1); ended=$$?; printf '\n%s\n' "$$told"; exit $$ended; } & infra=$$!; \
 	$(BIN)/pytest -n 3 --ignore=tests/images $(ARGS); ended=$$?; \

@@ -49,7 +49,7 @@ def test_this_machine():
 def test_a_test_that_goes_outside_fails_and_says_where(tmp_path):
     (tmp_path / "test_outside.py").write_text(TESTS)
     plugin = ["-p", "tests.conftest", "-p", "no:cacheprovider", "-c", os.devnull, "--rootdir", str(tmp_path)]
-    command = [sys.executable, "-m", "pytest", "-q", "-n0", *plugin, str(tmp_path)]
+    command = [sys.executable, "-m", "pytest", "-q", "--disable-plugin-autoload", *plugin, str(tmp_path)]
     wide = os.environ | {"COLUMNS": "300"}
     result = subprocess.run(command, cwd=ROOT, env=wide, capture_output=True, text=True)
     said = [line for line in result.stdout.splitlines() if line.startswith("ERROR")]
