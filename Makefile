@@ -48,7 +48,7 @@ demo: setup ## train, prove, register, serve, score; then a downturn, the monito
 test test-charts test-infra: export PYTHONDONTWRITEBYTECODE =
 test: setup setup-infra ## every test that needs no Docker
 	@{ told=$$($(TEST_INFRA) 2>&1); ended=$$?; printf '\n%s\n' "$$told"; exit $$ended; } & infra=$$!; \
-	$(BIN)/pytest -n 3 --ignore=tests/images $(ARGS); ended=$$?; \
+	$(BIN)/pytest -n 3 -o console_output_style=classic --ignore=tests/images $(ARGS); ended=$$?; \
 	wait $$infra || { echo "tests of infra/pulumi failed, see above" >&2; exit 1; }; exit $$ended
 
 test-charts: setup ## of these, what renders charts and judges what came out

@@ -1,6 +1,7 @@
 """What several areas share: a browser, a database server, a guard against outside connections, the dealing to workers.
 
-Dealt by file, so that what a module shares is made once; the slowest files first.
+All tests at once are dealt by area, so that one worker alone loads torch and another Evidently; any choice of them by
+file, so that what a module shares is made once.
 """
 
 import os
@@ -27,13 +28,54 @@ HERE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.
 settings.register_profile("unhurried", parent=settings(), deadline=None)
 settings.load_profile("unhurried")
 
-SLOWEST = ("tests/training/test_run.py", "tests/drift_monitor/", "tests/scoring_api/")
+TESTS = Path(__file__).parent
+SECONDS = {"training": 140, "drift_monitor": 120, "scoring_api": 90, "delivery": 45, "charts": 30, "github": 25}
+SECONDS |= dict.fromkeys(["cluster", "contract", "repository", "simulator"], 8)
+"""About what each area takes."""
+COLLECTED = pytest.StashKey[int]()
 
 
-def pytest_collection_modifyitems(items):
-    items.sort(
-        key=lambda item: next((i for i, slow in enumerate(SLOWEST) if item.nodeid.startswith(slow)), len(SLOWEST))
-    )
+def pytest_configure(config):
+    if config.getoption("numprocesses", None) and config.args_source is config.ArgsSource.TESTPATHS:
+        config.option.dist = "each"
+        config.option.maxworkerrestart = 0  # another worker would have another share
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node):
+    if node.config.option.dist == "each":
+        workers = len(node.config.option.tx)
+        node.workerinput["areas"] = dealt(workers)[int(node.gateway.id.removeprefix("gw")) % workers]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_node_collection_finished(node, ids):
+    node.config.stash[COLLECTED] = node.config.stash.get(COLLECTED, 0) + len(ids)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtestloop(session):
+    """xdist counts what the last worker collected; where that is nothing, a run of others' tests would have failed."""
+    ended = yield
+    session.testscollected = session.config.stash.get(COLLECTED, session.testscollected)
+    return ended
+
+
+def pytest_ignore_collect(collection_path, config):
+    """Without this each worker would run everything."""
+    areas = getattr(config, "workerinput", {}).get("areas")
+    if areas is not None and collection_path != TESTS and collection_path.relative_to(TESTS).parts[0] not in areas:
+        return True
+    return None  # others may still
+
+
+def dealt(workers):
+    """The areas in as many shares, the longest first and each to who has least."""
+    shares = [[] for _ in range(workers)]
+    areas = [entry.name for entry in TESTS.iterdir()]
+    for area in sorted(areas, key=lambda area: (-SECONDS.get(area, 0), area)):
+        min(shares, key=lambda share: sum(SECONDS.get(one, 0) for one in share)).append(area)
+    return shares
 
 
 @pytest.fixture(autouse=True)
