@@ -8,6 +8,8 @@ from credit_training.findings import findings
 from credit_training.prepare import prepared
 from credit_training.profile import profile
 
+from .conftest import Lender
+
 
 @pytest.fixture
 def measured(lender):
@@ -18,8 +20,18 @@ def field(profile, name):
     return next(found for found in profile.fields if found.column.name == name)
 
 
-def test_the_page_is_one_file_that_loads_nothing(lender):
-    path = explore(prepared(lender.spec, "v1", lender.home), lender.folder / "reports")
+@pytest.fixture(scope="module")
+def explored(tmp_path_factory):
+    """A version whose description means harm, and its page."""
+    lender = Lender(tmp_path_factory.mktemp("explored"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CREDIT_DATA_DIR", str(lender.table.parent))
+        version = prepared(lender.describe(title="<script>alert(1)</script>"), "v1", lender.home)
+    return version, explore(version, lender.folder / "reports")
+
+
+def test_the_page_is_one_file_that_loads_nothing(explored):
+    _, path = explored
     page = path.read_text()
     assert path.name == "explore-lender-v1.html"
     assert all(source.startswith("data:image/svg+xml;base64,") for source in re.findall(r'src="([^"]+)"', page))
@@ -28,17 +40,15 @@ def test_the_page_is_one_file_that_loads_nothing(lender):
         assert f'id="{section}"' in page
 
 
-def test_text_of_the_description_is_escaped(lender):
-    spec = lender.describe(title="<script>alert(1)</script>")
-    page = explore(prepared(spec, "v1", lender.home), lender.folder).read_text()
+def test_text_of_the_description_is_escaped(explored):
+    page = explored[1].read_text()
     assert "<script>" not in page
     assert "&lt;script&gt;" in page
 
 
-def test_the_same_version_gives_the_same_page(lender):
-    version = prepared(lender.spec, "v1", lender.home)
-    first = explore(version, lender.folder / "one").read_bytes()
-    assert explore(version, lender.folder / "two").read_bytes() == first
+def test_the_same_version_gives_the_same_page(explored, tmp_path):
+    version, path = explored
+    assert explore(version, tmp_path).read_bytes() == path.read_bytes()
 
 
 def test_bins_hold_everybody_and_their_bad_rate(lender, measured):
