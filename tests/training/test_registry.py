@@ -156,6 +156,7 @@ def test_the_champion_is_known_by_its_evaluation(registry, client, new_bundle):
 
 def test_a_server_that_does_not_answer_is_one_line_without_its_password(monkeypatch, tmp_path, unused_tcp_port):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://user:secret@127.0.0.1:{unused_tcp_port}")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     with pytest.raises(RegistryError) as raised:
         Registry(tmp_path / "var").champion("borrowers")
     assert str(raised.value) == (

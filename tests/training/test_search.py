@@ -94,13 +94,13 @@ def test_a_database_that_cannot_be_used_is_one_line(some, tmp_path):
     )
 
 
-def test_a_study_that_finds_no_room_says_so_and_keeps_its_trials(some, storage):
+def test_a_study_that_finds_no_room_says_so_and_the_others_keep_their_trials(some, storage):
     first = search(some, RECIPE, (), config(trials=1), 1, storage)
     with (
         no_file_above(8192),
         pytest.raises(SearchError, match=r"search\.db cannot be used: disk I/O error; free space"),
     ):
-        search(some, RECIPE, (), config(trials=2), 1, storage)
+        search(some, RECIPE, (), config(study="another"), 1, storage)
     assert search(some, RECIPE, (), config(trials=1), 1, storage) == first
 
 
