@@ -133,13 +133,18 @@ def _category(history: History, source: str, field: Field, total: int) -> FieldC
     known = [(position, count) for position, count in rows if position >= 0]
     outside = sum(count for position, count in rows if position < 0)
     there = [position for position, count in rows if position != size - 1 and count]
+    strangers = _strangers(history, inner, field) if outside else ()
+    return FieldCounts(_histogram(known, size), outside, 0, len(there) == 1 and there[0] >= 0, strangers=strangers)
+
+
+def _strangers(history: History, values: str, field: Field) -> tuple[str, ...]:
+    """The commonest values that are no category."""
     names = ", ".join(map(literal, field.codes_by_text))
-    strangers = history.rows(
-        f"SELECT value FROM ({inner}) WHERE value NOT IN ({names}) GROUP BY 1 ORDER BY count(*) DESC, 1"
+    rows = history.rows(
+        f"SELECT value FROM ({values}) WHERE value NOT IN ({names}) GROUP BY 1 ORDER BY count(*) DESC, 1"
         f" LIMIT {STRANGERS_SHOWN}"
     )
-    shown = tuple(str(row[0]) for row in strangers) if outside else ()
-    return FieldCounts(_histogram(known, size), outside, 0, len(there) == 1 and there[0] >= 0, strangers=shown)
+    return tuple(str(row[0]) for row in rows)
 
 
 def _text_of(field: Field) -> str:
