@@ -13,15 +13,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench import network, report, wires
+from bench import bulk, network, report, wires
 from bench.applicants import BODIES, People
 from bench.checks import WRONG, WrongAnswerError, await_answer, check, wrong_inputs
 from bench.contenders import CONTENDERS, Contender
 from bench.load import write_script
 from bench.process import StartError, serving, tree
 from bench.wires import Wire
-from credit_contract.applicant import problems_of
+from credit_contract.applicant import encode, problems_of
 from credit_training.serving import free_port
+from scoring_api.parquet import ParquetFile
 
 from .toy import expected_pd, make_bundle
 
@@ -147,6 +148,14 @@ def test_the_load_script_holds_every_body(people: People, tmp_path: Path) -> Non
     write_script(tmp_path / "bodies.lua", bodies)
     script = (tmp_path / "bodies.lua").read_bytes()
     assert all(body in script for body in bodies)
+
+
+def test_a_bulk_file_holds_as_many_as_it_says_of_the_people(people: People, tmp_path: Path) -> None:
+    file = bulk.write(people.rows[:50], 3_000, tmp_path / "people.parquet")
+    (window,) = ParquetFile(file, people.bundle.schema).windows()
+    known = encode(people.bundle.schema, people.rows[:50])
+    assert len(window) == 3_000
+    assert {row.tobytes() for row in window.numbers} == {row.tobytes() for row in known.numbers}
 
 
 def test_a_server_is_a_tree_that_is_gone_afterwards(tmp_path: Path) -> None:

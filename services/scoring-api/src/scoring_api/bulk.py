@@ -101,7 +101,9 @@ class Results:
         }
         self._connection.register("more", columns)
         path = self._folder / f"{self._count:012}.numbers"
-        self._connection.execute(f"copy more to {literal(str(path))} (format parquet, compression uncompressed)")
+        self._connection.execute(
+            f"copy more to {literal(str(path))} (format parquet, compression uncompressed, dictionary_size_limit 1)"
+        )
         self._count += len(pd)
         counts = np.bincount(decisions, minlength=len(DECISIONS)).tolist()
         self.decisions.update(dict(zip(DECISIONS, counts, strict=True)))

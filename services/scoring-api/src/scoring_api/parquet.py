@@ -117,19 +117,22 @@ class ParquetFile:
 
     def _encoded(self, columns: Mapping[str, Column], count: int) -> Encoded:
         schema = self._schema
-        numbers = np.full((count, len(schema.number_fields)), np.nan, dtype=np.float32)
-        categories = np.full((count, len(schema.category_fields)), MISSING_CODE, dtype=np.int64)
-        for fields, array in ((schema.number_fields, numbers), (schema.category_fields, categories)):
+        # By column in memory: what the graph takes at once is put in rows when it is in the core's cache.
+        numbers = np.empty((len(schema.number_fields), count), dtype=np.float32)
+        categories = np.empty((len(schema.category_fields), count), dtype=np.int64)
+        for fields, array, missing in (
+            (schema.number_fields, numbers, np.nan),
+            (schema.category_fields, categories, MISSING_CODE),
+        ):
             for place, field in enumerate(fields):
                 column = columns.get(field.name)
-                if column is not None:
-                    array[:, place] = _filled(column, np.float32)
-        return Encoded(numbers, categories)
+                array[place] = missing if column is None else _filled(column, np.float32)
+        return Encoded(numbers.T, categories.T)
 
     def _problem(self, field: Field, column: Column, start: int) -> Problem | None:
         """The first value of a column that is refused; minimum and maximum alone settle that there is none."""
         missing = np.ma.getmaskarray(column) if isinstance(column, np.ma.MaskedArray) else None
-        present = column[~missing].data if missing is not None else column
+        present = np.asarray(column)[~missing] if missing is not None else column
         low, high = _allowed(field)
         fractional = field.kind == "integer" and self._types[field.name] not in WHOLE
         fits = len(present) == 0 or (present.min() >= low and present.max() <= high)
@@ -183,7 +186,9 @@ def _fault(field: Field, value: Any, *, null: bool) -> str:
 
 def _filled(column: Column, dtype: Any) -> npt.NDArray[Any]:
     """A column with NaN for missing; one without missing values as it is."""
-    return np.ma.filled(column.astype(dtype), np.nan) if isinstance(column, np.ma.MaskedArray) else column
+    if not isinstance(column, np.ma.MaskedArray):
+        return column
+    return np.where(np.ma.getmaskarray(column), dtype(np.nan), np.asarray(column, dtype))
 
 
 def _code(field: Field) -> str:
