@@ -83,7 +83,7 @@ class NumericDecoder:
         rows = document["rows"]
         count = len(rows)
         # A row of the right length without a list in it has the right shape: the buffer itself has lost all shape.
-        lists = np.count_nonzero(np.frombuffer(body, np.uint8) == OPENING)  # thrice as fast as bytes.count
+        lists = np.count_nonzero(np.frombuffer(body, np.uint8) == OPENING)  # in less than half the time of bytes.count
         flat = len(document) == 2 and lists == count + 2 and set(map(len, rows)) == {width}
         if not flat or not 0 < count <= self._at_most:
             return None

@@ -1,8 +1,8 @@
 """Jobs on their way to the writer's thread: a commit of one costs nearly what a commit of many does.
 
-While a commit is under way the next ones gather. When it has ended they wait a little longer if lately more were about
-than have come: clients that were answered together ask again together, and would else commit in two alternating halves.
-Who is alone never waits. Used from the event loop only; knows no database.
+What comes in one turn of the event loop goes together; while a commit is under way the next ones gather. When it has
+ended they wait a little longer if lately more were about than have come: clients that were answered together ask again
+together, and would else commit in two alternating halves. Who is alone never waits. Used from the event loop only.
 """
 
 from __future__ import annotations
@@ -25,14 +25,16 @@ class Gathering:
         self._jobs: list[Job] = []
         self._handed = 0
         self._crowd = 0
+        self._looking = False
         self._waiting: asyncio.TimerHandle | None = None
 
     def add(self, job: Job) -> None:
         """One more."""
         self._jobs.append(job)
         self._crowd = max(self._crowd, self._handed + len(self._jobs))
-        if not self._handed:
-            self._weigh()
+        if not self._looking:
+            self._looking = True
+            self._loop.call_soon(self._look)
 
     def hand_over(self) -> None:
         """Give away what there is, now."""
@@ -45,6 +47,11 @@ class Gathering:
             job.done = self._settled
         if jobs:
             self._take(jobs)
+
+    def _look(self) -> None:
+        self._looking = False
+        if self._jobs and not self._handed:
+            self._weigh()
 
     def _weigh(self) -> None:
         if len(self._jobs) >= min(self._crowd, ENOUGH):
