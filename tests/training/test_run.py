@@ -237,18 +237,6 @@ def test_figures_for_the_cards_name_the_digest_and_commit_of_their_bundle(ran, t
     assert kept["commit"] == "c" * 40
 
 
-def test_a_failed_gate_registers_nothing_and_ends_with_3(ran, tracking_store, tmp_path, monkeypatch, capsys):
-    shutil.copy(tracking_store, tmp_path)
-    monkeypatch.setenv("CREDIT_HOME", str(tmp_path))
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    poor = ["algorithms=[logistic,network]", "model.epochs=1", "model.learning_rate=1e-9"]
-    assert main(["run", ran.dataset, *QUICK, *SMALL, *poor]) == 3
-    assert "gates failed: auc" in capsys.readouterr().err
-    assert not candidate(tmp_path).exists()
-    client = MlflowClient(tracking_uri=f"sqlite:///{tmp_path / 'mlflow.db'}")
-    assert client.search_registered_models() == []
-
-
 def test_a_damaged_bundle_is_neither_judged_nor_verified(ran, tmp_path, capsys):
     copy = tmp_path / "copy"
     shutil.copytree(candidate(ran.first), copy)
@@ -268,27 +256,39 @@ def test_a_home_that_cannot_be_written_is_one_line(ran, tmp_path, monkeypatch, c
     assert "cannot write" in last
 
 
-@pytest.mark.parametrize(
-    ("sent", "moment"),
-    [(signal.SIGINT, "export to ONNX"), (signal.SIGTERM, "fit network"), (signal.SIGKILL, "record 1 runs")],
-)
-def test_an_interrupted_run_leaves_nothing_half_written(lender, monkeypatch, tracking_store, sent, moment):
+@pytest.fixture
+def tracked(lender, monkeypatch, tracking_store):
+    """The lender with a store of its own."""
     lender.home.mkdir()
     shutil.copy(tracking_store, lender.home)
     monkeypatch.setenv("CREDIT_HOME", str(lender.home))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    command = ["run", f"dataset={lender.yaml}", *QUICK, *SMALL]
-    ended, said = run_until(command, moment, sent, lender.folder / "said")
-    made = lender.home / "bundles" / "lender"
-    if sent in ENDED:
-        code, how = ENDED[sent]
-        assert ended == code
-        assert said.splitlines()[-1] == f"credit-train run: {how}; nothing half-written was kept"
-        assert list(made.glob("*")) == []
-        return
-    assert ended == -sent
+    return lender
+
+
+def registered(home: Path) -> list:
+    return MlflowClient(tracking_uri=f"sqlite:///{home / 'mlflow.db'}").search_registered_models()
+
+
+@pytest.mark.parametrize(("sent", "moment"), [(signal.SIGINT, "export to ONNX"), (signal.SIGTERM, "fit network")])
+def test_an_interrupted_run_leaves_nothing_half_written(tracked, sent, moment):
+    code, how = ENDED[sent]
+    ended, said = run_until(["run", f"dataset={tracked.yaml}", *QUICK, *SMALL], moment, sent, tracked.folder / "said")
+    assert ended == code
+    assert said.splitlines()[-1] == f"credit-train run: {how}; nothing half-written was kept"
+    assert list((tracked.home / "bundles" / "lender").glob("*")) == []
+
+
+def test_the_run_after_a_killed_one_is_whole_and_registers_nothing_when_a_gate_fails(tracked, capsys):
+    command = ["run", f"dataset={tracked.yaml}", *QUICK, *SMALL]
+    moment = "record 1 runs"
+    assert run_until(command, moment, signal.SIGKILL, tracked.folder / "said")[0] == -signal.SIGKILL
+    made = tracked.home / "bundles" / "lender"
     (bundle,) = made.glob("[!.]*/")
     before = read_bundle(bundle).manifest.dataset
-    assert MlflowClient(tracking_uri=f"sqlite:///{lender.home / 'mlflow.db'}").search_registered_models() == []
-    assert main(command) == 3, "the next run comes as far as its gates, which miss the baselines"
+    assert registered(tracked.home) == []
+    assert main(command) == 3
+    assert "gates failed: auc" in capsys.readouterr().err
     assert {read_bundle(one).manifest.dataset for one in made.glob("[!.]*/")} == {before}
+    assert not (made / "candidate").exists()
+    assert registered(tracked.home) == []
