@@ -3,7 +3,7 @@
 
 DATASET ?= $(if $(CREDIT_DATA_DIR),taiwan,simulated)
 # The first that fits makes .venv, or made it; some of what is locked has no wheels for a newer one.
-PYTHON ?= $(BIN)/python python3.13 python3.12 python3.11 python3
+PYTHON ?= $(BIN)/python python3.11 python3.12 python3.13 python3
 UV := 0.13.8
 BIN := .venv/bin
 BUNDLE ?= var/bundles/$(DATASET)/candidate
@@ -27,7 +27,7 @@ setup: .venv/ready ## make .venv from requirements.lock
 .venv/ready: requirements.lock $(PACKAGES:=/pyproject.toml)
 	@for python in $(PYTHON); do version=$$($$python -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null); \
 		case $$version in 3.11|3.12|3.13) exec $$python -m venv .venv;; ?*) found="$$found, $$python is $$version";; esac; done; \
-		echo "Python 3.11 to 3.13 is needed$${found:-, none of $(PYTHON) is there}: install one, or name it: make PYTHON=path/to/python3.13" >&2; exit 1
+		echo "Python 3.11 to 3.13 is needed$${found:-, none of $(PYTHON) is there}: install one, or name it: make PYTHON=path/to/python3.11" >&2; exit 1
 	$(BIN)/pip install --quiet --disable-pip-version-check uv==$(UV)
 	$(BIN)/uv pip sync --quiet --compile-bytecode --python $(BIN)/python --build-constraints services/build.lock requirements.lock && touch $@
 

@@ -54,7 +54,7 @@ def setup(tmp_path):
     ("here", "arguments", "chosen"),
     [
         ({"python3": "3.12"}, [], "python3"),
-        ({"python3": "3.14", "python3.11": "3.11", "python3.12": "3.12"}, [], "python3.12"),
+        ({"python3": "3.14", "python3.11": "3.11", "python3.12": "3.12"}, [], "python3.11"),
         ({"python3": "3.12", "mine": "3.11"}, ["PYTHON=mine"], "mine"),
         ({"python3.13": "3.13", ".venv/bin/python": "3.11"}, [], ".venv/bin/python"),
     ],
@@ -70,14 +70,14 @@ def test_setup_takes_the_first_interpreter_that_fits(setup, here, arguments, cho
     [
         ({"python3": "3.14"}, [], "python3 is 3.14"),
         ({"python3": "3.12", "mine": "3.10"}, ["PYTHON=mine"], "mine is 3.10"),
-        ({}, [], "none of .venv/bin/python python3.13 python3.12 python3.11 python3 is there"),
+        ({}, [], "none of .venv/bin/python python3.11 python3.12 python3.13 python3 is there"),
     ],
 )
 def test_setup_refuses_other_interpreters_in_one_line(setup, here, arguments, found):
     ended, said = setup(here, *arguments)
     assert (ended.returncode, said) == (2, [])
     line, made = ended.stderr.splitlines()
-    assert line == f"Python 3.11 to 3.13 is needed, {found}: install one, or name it: make PYTHON=path/to/python3.13"
+    assert line == f"Python 3.11 to 3.13 is needed, {found}: install one, or name it: make PYTHON=path/to/python3.11"
     assert made.startswith("make: ***")
 
 
