@@ -75,6 +75,11 @@ def test_projects_keep_out_of_each_others_namespaces() -> None:
     assert not ours & theirs
 
 
+@pytest.mark.parametrize("name", ["credit", "platform"])
+def test_a_project_outlives_the_applications_that_name_it(name: str) -> None:
+    assert found("AppProject", name)["metadata"]["finalizers"] == ["resources-finalizer.argocd.argoproj.io"]
+
+
 def test_a_mirror_replaces_every_public_chart_repository() -> None:
     mirrored = str(bootstrap(False, mirror="http://mirror.example"))
     assert "http://mirror.example" in mirrored
