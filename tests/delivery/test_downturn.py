@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from credit_contract.applicant import encode
-from credit_delivery.downturn import decide, of_holdout, of_simulator, retrained
+from credit_delivery.downturn import decide, main, of_holdout, of_simulator, retrained, surroundings
 from credit_delivery.errors import DeliveryError
 from credit_simulator import SCHEMA, Event, Scenario, simulate
 from credit_training.cli import GATE_FAILED
@@ -81,6 +81,22 @@ def test_a_retraining_that_broke_off_is_an_error(tmp_path: Path) -> None:
     ordered(tmp_path, 1)
     with pytest.raises(DeliveryError, match=r"no model was retrained: .* exit code 1;"):
         retrained(tmp_path, "toy")
+
+
+def test_what_a_downturn_teaches_stays_out_of_a_shared_registry(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://tracking.example")
+    given = surroundings(tmp_path)
+    assert "MLFLOW_TRACKING_URI" not in given
+    assert given["CREDIT_HOME"] == str(tmp_path)
+
+
+def test_a_folder_that_cannot_be_written_is_named_in_one_line(tmp_path: Path) -> None:
+    toy = bundle(tmp_path)
+    (tmp_path / "file").write_text("where a folder belongs")
+    with pytest.raises(SystemExit, match=r"^downturn: cannot write .*file/below: .*; free space, or name a folder"):
+        main([str(toy), str(tmp_path / "file" / "below")])
 
 
 def test_a_downturn_comes_in_order_of_time() -> None:

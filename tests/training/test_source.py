@@ -8,8 +8,10 @@ import pytest
 
 from credit_training.dataset import load_dataset
 from credit_training.download import CONVERTERS
-from credit_training.errors import SourceError
+from credit_training.errors import OutputError, SourceError
 from credit_training.source import obtain
+
+from .conftest import no_file_above
 
 
 def sha256(content):
@@ -173,6 +175,13 @@ def test_the_simulator_gives_the_same_table_twice(lender, tmp_path):
     first, second = obtain(spec, tmp_path / "one"), obtain(spec, tmp_path / "two")
     assert first == second
     assert len(first.content.splitlines()) == 101
+
+
+def test_a_temporary_folder_that_is_full_is_named_with_another_way(lender):
+    spec = lender.describe(source="{kind: simulator, scenario: {months: 2, applicants_per_month: 50}}")
+    with no_file_above(512), pytest.raises(OutputError, match=r"cannot write .*; free space or .* with TMPDIR"):
+        obtain(spec, lender.home)
+    assert not kept(lender)
 
 
 def test_a_wrong_scenario_names_its_key(lender):

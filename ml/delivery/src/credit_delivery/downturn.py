@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from sqlalchemy.exc import SQLAlchemyError
 
 from credit_contract.applicant import Encoded, encode
 from credit_contract.bundle import Bundle
@@ -145,11 +146,17 @@ def judge(bundle: Bundle, folder: Path) -> int:
         "retraining.by=process",
         f"retraining.command=[{beside / 'credit-train'}, run, dataset=journal]",
     ]
-    # A home of its own: what a made-up downturn teaches must not become the candidate that is released.
-    told = {"JOURNAL_URL": f"sqlite:///{folder.resolve() / 'journal.sqlite'}", "CREDIT_HOME": str(folder)}
     period = ["--from", f"{MONTHS[0]:%Y-%m-%d}", "--to", f"{MONTHS[-1]:%Y-%m-%d}"]
     command = [str(beside / "drift-monitor"), "run", *period, *settings]
-    return subprocess.run(command, env={**os.environ, **told}, check=False).returncode  # noqa: S603
+    return subprocess.run(command, env=surroundings(folder), check=False).returncode  # noqa: S603
+
+
+def surroundings(folder: Path) -> dict[str, str]:
+    """The environment of monitor and retraining: what a made-up downturn teaches must not become the candidate that is
+    released, so they have a home and, whatever MLFLOW_TRACKING_URI says, a tracking store of their own.
+    """
+    kept = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
+    return kept | {"JOURNAL_URL": f"sqlite:///{folder.resolve() / 'journal.sqlite'}", "CREDIT_HOME": str(folder)}
 
 
 def retrained(folder: Path, dataset: str) -> Path | None:
@@ -215,6 +222,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         decide(model, stream, folder / "journal.sqlite")
     except (ContractError, DeliveryError) as error:
         sys.exit(f"downturn: {error}")
+    except (OSError, SQLAlchemyError) as error:
+        why = str(error).partition("\n")[0]
+        sys.exit(f"downturn: cannot write {folder}: {why}; free space, or name a folder that can be written")
     print(f"\nThree months of {dataset}, {len(stream.people):,} decisions; from the second on a downturn", flush=True)
     if (code := judge(model.bundle, folder)) != RETRAIN:
         sys.exit(f"downturn: the monitor was to say retrain ({RETRAIN}), and ended with {code}")
@@ -229,4 +239,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -26,7 +26,7 @@ from credit_simulator.errors import ScenarioError
 from credit_training.database import reading_engine
 from credit_training.dataset import DatasetSpec
 from credit_training.download import CONVERTERS, download, member, records
-from credit_training.errors import SourceError
+from credit_training.errors import OutputError, SourceError
 from credit_training.files import write_whole
 from credit_training.journal import decided
 from credit_training.source_spec import FileSource, HttpSource, JournalSource, SimulatorSource, SqlSource
@@ -136,9 +136,13 @@ def _simulated(source: SimulatorSource) -> bytes:
         simulation = simulate(Scenario.parse(source.scenario))
     except ScenarioError as error:
         raise SourceError(f"key source.scenario: {error}") from error
-    with tempfile.TemporaryDirectory() as folder:
-        write_csv(simulation, Path(folder, "simulation.csv"))
-        return Path(folder, "simulation.csv").read_bytes()
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            write_csv(simulation, Path(folder, "simulation.csv"))
+            return Path(folder, "simulation.csv").read_bytes()
+    except OSError as error:
+        where = Path(error.filename or tempfile.tempdir or "a temporary file")
+        raise OutputError(where, error, "choose another folder with TMPDIR") from error
 
 
 def _csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
