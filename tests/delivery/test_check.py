@@ -6,6 +6,7 @@ import pytest
 from credit_delivery import record
 from credit_delivery.bump import bump, freeze
 from credit_delivery.check import check
+from credit_delivery.cli import main
 from credit_delivery.confirmation import Observation, confirm
 from credit_delivery.environments import ImagePin, Name, with_pin
 from credit_delivery.errors import EnvironmentFileError, RefusedError, ReleaseError
@@ -186,6 +187,81 @@ def test_a_change_cannot_link_to_tables_to_be_judged_on(world: World) -> None:
     world.git("add", "var", "tables")
     world.git("commit", "--quiet", "--message", "By hand")
     assert reasons(world) == ["var is tracked: nothing generated is in a change"]
+
+
+@pytest.mark.parametrize("where", ["", "staging2/", "production/eu/"])
+@pytest.mark.parametrize("name", ["model.yaml", "scoring-api.image.yaml"])
+def test_what_runs_is_pinned_in_the_folder_of_an_environment_only(world: World, where: str, name: str) -> None:
+    world.git("checkout", "--quiet", "-b", "elsewhere")
+    world.commit(f"environments/{where}{name}", world.read(f"environments/staging/{name}"))
+    assert reasons(world) == [
+        f"environments/{where}{name} is in no environment's folder: pins are in environments/staging and "
+        "environments/production only"
+    ]
+
+
+@pytest.mark.parametrize("environment", ["staging", "production"])
+@pytest.mark.parametrize("key", ["name", "namespace"])
+def test_an_environment_is_called_as_its_folder(world: World, environment: Name, key: str) -> None:
+    path = f"environments/{environment}/environment.yaml"
+    world.git("checkout", "--quiet", "-b", "renamed")
+    world.commit(path, world.read(path).replace(f"\n{key}: {environment}\n", f"\n{key}: mine\n"))
+    assert reasons(world) == [f"{path}: key {key}: its folder's name is needed, found 'mine'"]
+
+
+def test_an_environment_has_no_files_of_its_own_choice(world: World) -> None:
+    path = "environments/staging/environment.yaml"
+    world.git("checkout", "--quiet", "-b", "chosen")
+    world.commit(path, world.read(path) + "values: [scoring-api.yaml, mine.yaml]\n")
+    assert reasons(world) == [f"{path}: key values is no fact of an environment: take it out"]
+
+
+@pytest.mark.parametrize("text", ["", "[{name: staging, namespace: staging}, {name: mine, namespace: staging}]", "{"])
+def test_a_folder_is_of_one_environment(world: World, text: str) -> None:
+    path = "environments/staging/environment.yaml"
+    world.git("checkout", "--quiet", "-b", "several")
+    world.commit(path, text)
+    (reason,) = reasons(world)
+    assert reason.startswith(f"{path} is missing or broken")
+
+
+@pytest.mark.parametrize("path", ["environments", "environments/production", "environments/staging/scoring-api.yaml"])
+def test_nothing_below_environments_is_a_link(world: World, path: str) -> None:
+    world.git("checkout", "--quiet", "-b", "linked")
+    (world.root / path).rename(world.root / "mine")
+    (world.root / path).symlink_to(world.root / "mine")
+    world.git("add", "--all")
+    world.git("commit", "--quiet", "--message", "By hand")
+    assert f"{path} is a link: commit the file itself" in reasons(world)
+
+
+def test_no_folder_of_environments_is_another_repository(world: World) -> None:
+    world.git("checkout", "--quiet", "-b", "foreign")
+    commit = world.git("rev-parse", "HEAD")
+    world.git("update-index", "--add", "--cacheinfo", f"160000,{commit},environments/theirs")
+    world.git("commit", "--quiet", "--message", "By hand")
+    assert reasons(world) == ["environments/theirs is a link: commit the file itself"]
+
+
+@pytest.mark.parametrize("name", ["model.yaml", "scoring-api.image.yaml"])
+def test_a_change_cannot_take_away_what_says_what_runs(world: World, name: str) -> None:
+    world.git("checkout", "--quiet", "-b", "gone")
+    world.git("rm", "--quiet", f"environments/production/{name}")
+    world.git("commit", "--quiet", "--message", "By hand")
+    assert reasons(world) == [f"environments/production/{name} is gone: put it back, with what shall run"]
+
+
+def test_the_command_asks_the_source_itself(proposed: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program, kept = tmp_path / "bin/credit-train", tmp_path / "kept"
+    program.parent.mkdir()
+    program.write_text(
+        f'#!/bin/sh\nfor last; do :; done\necho "$CREDIT_HOME" > {tmp_path}/told\ncp {proposed.holdout} "$last"\n'
+    )
+    program.chmod(0o755)
+    monkeypatch.setattr("sys.executable", str(program.with_name("python")))
+    monkeypatch.setenv("CREDIT_HOME", str(kept))
+    main(["check", "main"])
+    assert Path((tmp_path / "told").read_text().strip()) not in (kept, Path())
 
 
 def test_a_change_cannot_bring_an_option_of_docker_as_its_image(proposed: World) -> None:

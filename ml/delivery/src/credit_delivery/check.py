@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 
-from credit_delivery import quarantine, record
+from credit_delivery import layout, quarantine, record
 from credit_delivery.bump import frozen_reason
 from credit_delivery.environments import (
     ENVIRONMENTS,
@@ -45,6 +45,7 @@ def check(repository: Repository, base: str, rebuild: Rebuild) -> list[str]:
     """
     lines: list[str] = []
     reasons = [f"{path} is tracked: nothing generated is in a change" for path in repository.tracked(GENERATED)]
+    reasons += layout.faults(repository, base)
     for environment in ENVIRONMENTS:
         for path in filter(subject, repository.names(folder(environment))):
             text = repository.text(path)

@@ -99,6 +99,11 @@ class Repository:
         """Paths of all files below a folder at a commit; its own where it is no folder, such as a link."""
         return self.git("ls-tree", "-r", "-z", "--name-only", revision, "--", path).split("\0")[:-1]
 
+    def links(self, path: str, revision: str = "HEAD") -> list[str]:
+        """Which of those that are `tracked` are no files: links, and other repositories' commits."""
+        entries = self.git("ls-tree", "-r", "-z", revision, "--", path).split("\0")[:-1]
+        return [entry.partition("\t")[2] for entry in entries if not entry.startswith("100")]
+
     def log(self, *paths: str, revision: str = "HEAD") -> list[Commit]:
         """First-parent commits that changed one of the paths, newest first."""
         form = FIELD.join(["%H", "%cI", "%an <%ae>", "%P", "%B"]) + RECORD
