@@ -131,6 +131,14 @@ def test_a_container_with_words_of_its_own_is_refused(kind: bool, part: str) -> 
     assert refusals(kind, changed) == ["a container here runs what its image says; take `command` out"]
 
 
+@pytest.mark.parametrize("part", ["containers", "initContainers"])
+@pytest.mark.parametrize("kind", [False, True])
+def test_a_container_that_is_started_elsewhere_is_refused(kind: bool, part: str) -> None:
+    changed = deployment(kind)
+    pod_template(changed)["spec"][part][0]["workingDir"] = "/tmp"
+    assert refusals(kind, changed) == ["a container here runs where its image says; take `workingDir` out"]
+
+
 def test_nothing_but_the_model_runs_before_a_container_starts() -> None:
     changed = deployment(kind=True)
     spec = pod_template(changed)["spec"]
