@@ -86,20 +86,39 @@ def test_a_mirror_replaces_every_public_chart_repository() -> None:
     assert not [item["repository"] for item in platform() if "chart" in item and item["repository"] in mirrored]
 
 
-def application(folder: Path, kind: bool, item: Any) -> Any:
-    """An Application of `argocd/platform/`, as far as its patch says; Helm fills in the template as Argo CD would."""
+def patched(folder: Path, applications: str, kind: bool, item: Any) -> Any:
+    """What an ApplicationSet's patch makes of an element; Helm fills in the template as Argo CD would."""
     (folder / "templates").mkdir(exist_ok=True)
     (folder / "Chart.yaml").write_text("{apiVersion: v2, name: patch, version: 1.0.0}")
     (folder / "templates/patch.yaml").write_text("{{ tpl .Values.patch .Values.item }}")
-    patch = found("ApplicationSet", "platform", kind)["spec"]["templatePatch"]
+    patch = found("ApplicationSet", applications, kind)["spec"]["templatePatch"]
     given = yaml.safe_dump({"patch": patch, "item": item})
     result = run(program("helm"), "template", "patch", str(folder), "--values", "-", given=given)
     assert result.returncode == 0, result.stderr
     return yaml.safe_load(result.stdout)["spec"]
 
 
+def application(folder: Path, kind: bool, item: Any) -> Any:
+    """An Application of `argocd/platform/`, as far as its patch says."""
+    return patched(folder, "platform", kind, item)
+
+
 def source(folder: Path, kind: bool, item: Any) -> Any:
     return application(folder, kind, item)["source"]
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_an_application_reads_the_folder_that_its_environment_is_described_in(tmp_path: Path, environment: str) -> None:
+    facts = yaml.safe_load((ROOT / f"environments/{environment}/environment.yaml").read_text())
+    item = facts | {
+        "name": "mine",
+        "path": {"basename": environment},
+        "values": ["tracking.yaml", "tracking.image.yaml"],
+    }
+    assert patched(tmp_path, "credit", False, item)["source"]["helm"]["valueFiles"] == [
+        f"/environments/{environment}/tracking.yaml",
+        f"/environments/{environment}/tracking.image.yaml",
+    ]
 
 
 def named(name: str) -> Any:
