@@ -27,11 +27,12 @@ def replayed(tmp_path_factory):
     came = stream.simulated(seed=1, events=events)
     came = came.take(np.arange(len(came)) % 4 == 0)
     came = replace(came, performance_days=28, known=came.applied + MONTH)
-    start, end = np.datetime64("2022-01-01"), np.datetime64("2022-06-01")
+    start, end = np.datetime64("2022-01-01"), np.datetime64("2022-07-01")
     plan = history.Plan(start, end, 1, 100, 0.9, SMALL, seed=1, cool_down_days=30, ended=("purpose",))
     folder = tmp_path_factory.mktemp("replay")
     windows = history.replay(came, plan, "verdict", folder)
-    return windows, page.write_page("simulated", "", plan, dict.fromkeys(("never", "verdict"), windows), folder)
+    year = history.replay(came, replace(plan, end=np.datetime64("2023-01-01"), months=12), "yearly", folder)
+    return windows, page.write_page("simulated", "", plan, dict.fromkeys(("never", "verdict"), windows), folder), year
 
 
 @pytest.fixture(scope="module")
@@ -44,20 +45,24 @@ def test_a_page_counts_a_signal_by_the_windows_in_which_it_was_looked_for(replay
     signals = [line.split(" | ") for line in page.splitlines() if line.endswith(" |") and line.count(" | ") == 3]
     windows = {check: f"{first} {counted}" for _, check, first, counted in signals}
 
-    assert windows["psi"].endswith("of 5 |")
-    assert windows["constant"] == "2022-03-01 1 of 5 |"
+    assert windows["psi"].endswith("of 6 |")
+    assert windows["constant"] == "2022-03-01 1 of 6 |"
     assert windows["default_rate"].endswith("of 4 |")
     assert windows["realised_gini"] == "never 0 of 4 |"
-    assert "Outcomes were judged in 4 of 5 windows, of decisions from 2022-01-04 to 2022-05-04: what was" in page
-    assert "`realised_gini` fires 0.1 below the promise, here at 0." in page
+    assert "Outcomes were judged in 4 of 6 windows, of decisions from 2022-01-04 to 2022-05-04: what was" in page
+    assert "`realised_gini` fires 0.1 below the promise, here at " in page
 
 
 def test_a_field_of_a_product_that_ended_stops_once_and_is_excused_from_then_on(lived):
     named = [[found.subject for found in one.verdict.findings if found.check == "constant"] for one in lived]
 
-    assert named == [[], ["purpose"], [], [], []]
+    assert named == [[], ["purpose"], [], [], [], []]
 
 
 def test_a_lender_who_follows_the_verdict_retrains_on_retrain_and_not_on_stop(lived):
     assert "stop" in [one.verdict.verdict for one in lived]
     assert [one.verdict.verdict for one in lived if one.retrained] == ["retrain"]
+
+
+def test_nobody_is_said_to_retrain_where_nobody_is_left_to_be_decided(replayed):
+    assert [one.retrained for one in replayed[2]] == [False]

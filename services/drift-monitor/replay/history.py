@@ -135,9 +135,10 @@ def replay(stream: Stream, plan: Plan, strategy: Strategy, folder: Path) -> list
         rows = np.flatnonzero((stream.applied >= start) & (stream.applied < end))
         pds = life.decide(rows, model)
         verdict = life.judge(start, end, len(rows), model)
-        due = _due(strategy, verdict, end - trained_at, plan)
+        left = end < windows[-1][1]  # after the last one nobody is there to be decided
+        due = left and _due(strategy, verdict, end - trained_at, plan)
         lived.append(_hindsight(stream.take(rows), pds, verdict, due, stream.known.max(), plan.approval_rate))
-        if due and end < windows[-1][1]:  # after the last one nobody is left to decide
+        if due:
             model, trained_at = _fit(life, end), end
     return lived
 
