@@ -110,6 +110,14 @@ def test_who_asks_for_all_sends_what_is_taken_back(world: World, service: str, m
     assert world.git("log", "-1", "--format=%s", "origin/main") == f"{WITHDRAWAL} a"
 
 
+def test_a_pod_that_starts_or_ends_beside_others_takes_no_confirmation_back(world: World, service: str) -> None:
+    confirm(world.repository, [observe(service)])
+    starting = Observation(where="http://pod", ready=False, model_digest="")
+    with pytest.raises(RefusedError, match="http://pod is not ready"):
+        confirm(world.repository, [observe(service), starting])
+    assert confirmed(world.repository, record.read(world.repository, "a").pin)
+
+
 def test_a_withdrawal_that_origin_does_not_take_is_told_with_its_cause(
     world: World, service: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

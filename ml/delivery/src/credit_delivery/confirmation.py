@@ -61,12 +61,12 @@ def confirm(repository: Repository, observations: Sequence[Observation]) -> str 
 
     Raises:
         RefusedError: nobody was asked, one is not ready or answers with another model, or the model is quarantined.
-        WithdrawnError: one is not ready or answers with another model, and it was confirmed before; that is taken back.
+        WithdrawnError: none is ready or one has another model, and it was confirmed before; that is taken back.
     """
     path = model_file("staging")
     pin = read_model(repository.text(path), path)
     reasons = [reason for seen in observations if (reason := _fault(seen, pin))]
-    if reasons and confirmed(repository, pin):
+    if _lost(observations, pin) and confirmed(repository, pin):
         reasons.append(f"it was before, which {_withdraw(repository, pin, reasons)[:12]} takes back: confirm it anew")
         raise WithdrawnError(f"confirming {pin.tag} in staging", reasons)
     if not observations:
@@ -86,6 +86,12 @@ def confirm(repository: Repository, observations: Sequence[Observation]) -> str 
     )
     message = f"Confirm {pin.tag} in staging\n\nModel-Digest: {pin.modelDigest}\n"
     return repository.commit(message, {file(pin.tag): readable_json(said.model_dump(mode="json"))})
+
+
+def _lost(observations: Sequence[Observation], pin: ModelPin) -> bool:
+    """Whether more is wrong than a pod that starts or ends while others answer."""
+    ready = [seen for seen in observations if seen.ready]
+    return bool(observations) and (not ready or any(_fault(seen, pin) for seen in ready))
 
 
 def confirmed(repository: Repository, pin: ModelPin, revision: str = "HEAD") -> bool:

@@ -21,7 +21,7 @@ from credit_delivery.errors import LoadError
 
 CONNECTIONS = 16
 PATIENCE_S = 30.0
-REMEMBERED = 20_000
+REMEMBERED = 200_000
 ROUTE = "/v1/score"
 
 
