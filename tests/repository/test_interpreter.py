@@ -36,7 +36,7 @@ def setup(tmp_path):
             folder = tmp_path / pyproject.parent.relative_to(ROOT)
             folder.mkdir(parents=True)
             (folder / pyproject.name).touch()
-        apart = {name: value for name, value in os.environ.items() if name not in {"MAKEFLAGS", "PYTHON"}}
+        apart = {name: value for name, value in os.environ.items() if name not in {"MAKEFLAGS", "MAKELEVEL", "PYTHON"}}
         ended = subprocess.run(
             [str(shutil.which("make")), "setup", *arguments],
             cwd=tmp_path,
