@@ -1,12 +1,15 @@
 # One verb per thing a person or CI does here. `make` alone lists them.
 # DATASET chooses the portfolio: simulated, or taiwan when CREDIT_DATA_DIR is set. Overrides go in ARGS="key=value …".
+# What is generated goes to var, or where CREDIT_HOME says.
 
 DATASET ?= $(if $(CREDIT_DATA_DIR),taiwan,simulated)
 # The first that fits makes .venv, or made it; some of what is locked has no wheels for a newer one.
 PYTHON ?= $(BIN)/python python3.11 python3.12 python3.13 python3
 UV := 0.13.8
 BIN := .venv/bin
-BUNDLE ?= var/bundles/$(DATASET)/candidate
+VAR := $(or $(CREDIT_HOME),var)
+NAMED = $(if $(filter %.yaml %.yml,$(DATASET)),$(error DATASET=$(DATASET): put the file into ml/training/conf/dataset and give its name, or give BUNDLE too),$(DATASET))
+BUNDLE ?= $(VAR)/bundles/$(NAMED)/candidate
 PORT ?= 8000
 PACKAGES := ml/contract ml/simulator ml/training ml/delivery services/scoring-api services/drift-monitor
 INFRA := .venv-infra/bin
@@ -41,7 +44,7 @@ lock: setup ## resolve all requirements anew into their lock files
 
 demo: setup ## train, prove, register, serve, score; then a downturn, the monitor's verdict, a new candidate
 	$(BIN)/credit-train demo dataset=$(DATASET) $(ARGS)
-	$(BIN)/python -m credit_delivery.downturn $(BUNDLE) var/downturn
+	$(BIN)/python -m credit_delivery.downturn $(BUNDLE) $(VAR)/downturn
 
 # For two cores: many tests wait for a server or a clock, which is time for a third worker and for the Pulumi program's tests.
 # Tests start hundreds of Pythons, each of which would compile all that was not kept.
@@ -160,9 +163,9 @@ e2e-full: setup ## the same with the retraining loop and autoscaling
 	$(BIN)/pytest -p no:cacheprovider -q -s -m e2e tests/e2e $(ARGS)
 
 rehearse: setup ## the candidate on a simulated quarter, judged by the drift monitor
-	$(BIN)/python -m credit_delivery.rehearsal $(BUNDLE) var/rehearsal
+	$(BIN)/python -m credit_delivery.rehearsal $(BUNDLE) $(VAR)/rehearsal
 	$(BIN)/drift-monitor run --from 2023-01-01 --to 2023-04-01 windows.every=month retraining.by=nothing \
-		"bundles=[$(BUNDLE)]" files.decisions=var/rehearsal/decisions.csv files.outcomes=var/rehearsal/outcomes.csv reports.folder=var/rehearsal/reports
+		"bundles=[$(BUNDLE)]" files.decisions=$(VAR)/rehearsal/decisions.csv files.outcomes=$(VAR)/rehearsal/outcomes.csv reports.folder=$(VAR)/rehearsal/reports
 
 replay: setup ## history past the drift monitor, page by page: make replay DATASET=sba
 	$(BIN)/python services/drift-monitor/replay $(DATASET) --out docs/replay $(ARGS)
