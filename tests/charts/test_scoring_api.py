@@ -6,6 +6,7 @@ import yaml
 from .network import Endpoint, reaches
 from .rendering import (
     CHARTS,
+    ROOT,
     Object,
     Target,
     everything,
@@ -160,3 +161,11 @@ def test_a_sync_ends_with_the_model_s_golden_applicants_asked_through_the_servic
 def test_nothing_else_runs_as_a_hook() -> None:
     hooks = {(target.application, name(found)) for target, found in everything() if "hook" in str(found["metadata"])}
     assert hooks == {("scoring-api", f"Job/scoring-api-{which}") for which in ("migration", "golden-check")}
+
+
+def test_argo_cd_ends_no_sync_whose_steps_may_take_longer() -> None:
+    waits = yaml.safe_load((ROOT / "argocd/install.yaml").read_text())["settings"]["argocd-cmd-params-cm"]
+    steps = [found["spec"] for found in render(in_staging()) if found["kind"] in {"Job", "Deployment"}]
+    deadlines = [step.get("activeDeadlineSeconds") or step["progressDeadlineSeconds"] for step in steps]
+    assert len(deadlines) == 3
+    assert sum(deadlines) <= int(waits["controller.sync.timeout.seconds"])

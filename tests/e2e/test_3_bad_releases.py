@@ -1,23 +1,63 @@
+import base64
+import json
 import subprocess
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import yaml
 
 from credit_contract.bundle import Draft, read_bundle, write_bundle
 from credit_delivery import bundles, quarantine
 from credit_delivery.cluster import checkout, images, nodes
 from credit_delivery.cluster.images import Image
+from credit_delivery.cluster.kubectl import items, kubectl
 from credit_delivery.cluster.traffic import traffic
-from credit_delivery.environments import ImagePin, ModelPin, Pin, image_file, model_file, with_pin
+from credit_delivery.environments import (
+    ImagePin,
+    ModelPin,
+    Name,
+    Pin,
+    image_file,
+    model_file,
+    read_image,
+    with_pin,
+)
 from credit_delivery.load import Load
 
 from .world import Platform, kept, steady, until
 
 pytestmark = pytest.mark.e2e
-ENVIRONMENT = "production"
+ENVIRONMENT: Name = "production"
 QUIET = 30.0
+LAST_WORDS = "made to crash"
+
+
+@dataclass(frozen=True)
+class Bad:
+    """A bad release: the alert that must fire, and what `status` must say of it."""
+
+    environment: Name
+    what: str
+    alert: str
+    causes: tuple[str, ...]
+
+
+TAG = Bad(ENVIRONMENT, "a tag that does not exist", "ImageNotFound", ("absent-9",))
+GOLDEN = Bad(
+    ENVIRONMENT,
+    "a model whose golden applicants disagree",
+    "RolloutStuck",
+    ("a golden applicant's PD differs", "Deployment scoring-api: Deployment"),
+)
+IMAGE = Bad("staging", "an image that does not exist", "ImageNotFound", ("scoring-api-migration-", "absent-9"))
+CRASH = Bad(ENVIRONMENT, "an image that crashes", "PodCrashLoops", ("CrashLoopBackOff", LAST_WORDS))
+CHECK = Bad(
+    "staging", "a golden check that is not answered", "GoldenCheckFailed", ("Job scoring-api-golden-check", "401")
+)
+TYPO = Bad(ENVIRONMENT, "values with a typo", "ManifestsDoNotRender", ("autoscalling",))
 
 
 @pytest.fixture(scope="module")
@@ -63,12 +103,15 @@ def no_image_stays() -> Iterator[None]:
     subprocess.run(["docker", "image", "rm", "credit-model:disagreeing-1"], capture_output=True)
 
 
+def named(environment: Name) -> ImagePin:
+    path = image_file(environment, "scoring-api")
+    return read_image(checkout.current().text(path), path)
+
+
 def crashing() -> ImagePin:
-    """The service's image, but what serves ends at once."""
-    path = image_file(ENVIRONMENT, "scoring-api")
-    tag = yaml.safe_load(checkout.current().text(path))["image"]["tag"]
-    ends = 'ENTRYPOINT ["sh", "-c", "test $0 != serve && exec scoring-api $0 $@"]'
-    dockerfile = f"FROM scoring-api:{tag}\nLABEL made-by=e2e\n{ends}\n"
+    """The service's image, but whatever it is asked to do it ends at once."""
+    ends = f'ENTRYPOINT ["sh", "-c", "echo {LAST_WORDS} >&2; exit 1"]'
+    dockerfile = f"FROM scoring-api:{named(ENVIRONMENT).tag}\nLABEL made-by=e2e\n{ends}\n"
     build = ["docker", "build", "--quiet", "-"]
     digest = subprocess.run(build, input=dockerfile, capture_output=True, text=True, check=True).stdout.strip()
     image = Image("scoring-api", "crashing-1", digest)
@@ -77,47 +120,95 @@ def crashing() -> ImagePin:
     return image.pin
 
 
+@contextmanager
+def unknown_key(environment: Name) -> Iterator[None]:
+    """The golden check asks with a key that the service does not know."""
+    (secret,) = [one for one in items("secrets", environment) if one["metadata"]["name"] == "scoring-api-keys"]
+
+    def give(key: str) -> None:
+        target = ("scoring-api-keys", "--namespace", environment, "--type", "merge")
+        kubectl("patch", "secret", *target, "--patch", json.dumps({"data": {"GOLDEN_CHECK_KEY": key}}))
+
+    give(base64.b64encode(b"golden-check.unknown").decode())
+    try:
+        yield
+    finally:
+        give(secret["data"]["GOLDEN_CHECK_KEY"])
+
+
 def push(platform: Platform, path: str, pin: Pin) -> None:
     platform.push("Past promote", {path: with_pin(checkout.current().text(path), pin, path)})
     platform.remember()
 
 
-def mended(platform: Platform, what: str, alert: str, cause: str) -> None:
-    """The alert, the cause in `status`, then a rollback after which all is well."""
-    _, took = until(f"{alert} fires", 600, lambda: alert in platform.firing(ENVIRONMENT))
-    platform.note(f"{what}: commit to {alert} firing, s", took)
-    assert not platform.well(ENVIRONMENT)
-    until(f"status says {cause}", 300, lambda: cause in platform.run("status"))
-    platform.roll_back(ENVIRONMENT, f"e2e: {what}")
-    _, took = until("production is well again", 600, lambda: platform.well(ENVIRONMENT))
-    platform.note(f"{what}: rollback to Synced and Healthy, s", took)
-    until(f"{alert} clears", 600, lambda: alert not in platform.firing(ENVIRONMENT))
+def unheard(platform: Platform, *releases: Bad) -> None:
+    """What fires later is of these releases."""
+    for bad in releases:
+        until(f"{bad.alert} clears", 600, lambda bad=bad: bad.alert not in platform.firing(bad.environment))
+
+
+def noticed(platform: Platform, *releases: Bad) -> None:
+    """The alert of each, and its cause in `status`."""
+    began, silent = time.monotonic(), set(releases)
+
+    def heard() -> bool:
+        for bad in [bad for bad in silent if bad.alert in platform.firing(bad.environment)]:
+            platform.note(f"{bad.what}: commit to {bad.alert} firing, s", round(time.monotonic() - began, 1))
+            silent.remove(bad)
+        return not silent
+
+    until(f"{' and '.join(bad.alert for bad in releases)} fire", 600, heard)
+    for bad in releases:
+        assert not platform.well(bad.environment)
+        for cause in bad.causes:
+            until(f"status says {cause}", 300, lambda cause=cause: cause in platform.run("status"))
+
+
+def mended(platform: Platform, bad: Bad) -> None:
+    """A rollback, after which all is well."""
+    platform.roll_back(bad.environment, f"e2e: {bad.what}")
+    _, took = until(f"{bad.environment} is well again", 600, lambda: platform.well(bad.environment))
+    platform.note(f"{bad.what}: rollback to Synced and Healthy, s", took)
 
 
 @pytest.mark.usefixtures("load")
 def test_a_tag_that_does_not_exist(platform: Platform) -> None:
     path = model_file(ENVIRONMENT)
+    unheard(platform, TAG)
     push(platform, path, platform.pin(ENVIRONMENT).model_copy(update={"tag": "absent-9"}))
-    mended(platform, "a tag that does not exist", "ImageNotFound", "absent-9")
+    noticed(platform, TAG)
+    mended(platform, TAG)
     refusal = quarantine.read(checkout.current()).refusal("model", "absent-9", "")
     assert refusal
     assert "e2e" in refusal
 
 
 @pytest.mark.usefixtures("load")
-def test_a_model_whose_golden_applicants_disagree(platform: Platform, tmp_path: Path) -> None:
+def test_a_model_whose_golden_applicants_disagree_beside_an_image_that_does_not_exist(
+    platform: Platform, tmp_path: Path
+) -> None:
     pin = disagreeing(platform, tmp_path)
-    push(platform, model_file(ENVIRONMENT), pin)
-    mended(platform, "a model whose golden applicants disagree", "RolloutStuck", "a golden applicant's PD differs")
+    unheard(platform, GOLDEN, IMAGE)
+    push(platform, model_file(GOLDEN.environment), pin)
+    platform.run("bump", "scoring-api", "--tag", "absent-9", "--digest", f"sha256:{'9' * 64}", "--kind")
+    noticed(platform, GOLDEN, IMAGE)
+    mended(platform, GOLDEN)
+    mended(platform, IMAGE)
     refusal = quarantine.read(checkout.current()).refusal("model", "under-another-name", pin.modelDigest)
     assert refusal
 
 
 @pytest.mark.usefixtures("load")
-def test_an_image_that_crashes(platform: Platform) -> None:
+def test_an_image_that_crashes_beside_a_golden_check_that_is_not_answered(platform: Platform) -> None:
     pin = crashing()
-    push(platform, image_file(ENVIRONMENT, "scoring-api"), pin)
-    mended(platform, "an image that crashes", "PodCrashLoops", "CrashLoopBackOff")
+    path = f"environments/{CHECK.environment}/scoring-api.yaml"
+    unheard(platform, CRASH, CHECK)
+    with unknown_key(CHECK.environment):
+        push(platform, image_file(CRASH.environment, "scoring-api"), pin)
+        platform.push("Scale out", {path: f"{checkout.current().text(path)}autoscaling:\n  maxReplicas: 7\n"})
+        noticed(platform, CRASH, CHECK)
+    mended(platform, CRASH)
+    mended(platform, CHECK)
     again = platform.ask("bump", "scoring-api", "--tag", "renamed", "--digest", pin.digest, "--kind")
     assert again.returncode == 1
     assert "quarantined" in again.stderr
@@ -127,6 +218,13 @@ def test_an_image_that_crashes(platform: Platform) -> None:
 def test_values_with_a_typo(platform: Platform) -> None:
     path = f"environments/{ENVIRONMENT}/scoring-api.yaml"
     text = checkout.current().text(path)
+    unheard(platform, TYPO)
     platform.push("Scale out", {path: text.replace("autoscaling:", "autoscalling:")})
-    mended(platform, "values with a typo", "ManifestsDoNotRender", "autoscalling")
+    noticed(platform, TYPO)
+    mended(platform, TYPO)
     assert checkout.current().text(path) == text
+
+
+@pytest.mark.usefixtures("load")
+def test_after_rollbacks_no_alert_stays(platform: Platform) -> None:
+    unheard(platform, TAG, GOLDEN, IMAGE, CRASH, CHECK, TYPO)

@@ -198,10 +198,10 @@ def _rollback(chosen: argparse.Namespace) -> None:
     print(f"{done.path}: from {done.bad} back to {done.restored}")
     _committed(repository, chosen, done.commit, f"{done.bad} does not run; to go further back, name it with --bad")
     if chosen.kind:
-        from credit_delivery.cluster import applications
+        from credit_delivery.cluster import syncs
 
-        applications.interrupt(chosen.env, repository.head())
-        applications.refresh()
+        syncs.redirect(repository.head(), chosen.env)
+        _refresh()
 
 
 def _history(chosen: argparse.Namespace) -> None:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Collection
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from credit_delivery.cluster.argocd import NAMESPACE
 from credit_delivery.cluster.kubectl import items, kubectl
 from credit_delivery.cluster.nodes import CONTEXT
-from credit_delivery.errors import ClusterError, CommandFailedError
+from credit_delivery.errors import ClusterError
 
 POLL_S = 2.0
-ATTEMPTS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,29 +46,6 @@ def refresh() -> None:
     """Have Argo CD look at git now rather than at its next turn."""
     annotation = "argocd.argoproj.io/refresh=normal"
     kubectl("annotate", "applications.argoproj.io", "--all", "--namespace", NAMESPACE, annotation, "--overwrite")
-
-
-def interrupt(environment: str, commit: str) -> None:
-    """End an environment's syncs of other commits, so that this one need not wait until they fail."""
-    for _ in range(ATTEMPTS):
-        for found in items("applications.argoproj.io", NAMESPACE):
-            if found["metadata"]["name"].endswith(f"-{environment}") and _syncs_another(found, commit):
-                with suppress(CommandFailedError):
-                    _terminate(found)
-
-
-def _syncs_another(found: dict[str, Any], commit: str) -> bool:
-    operation = found.get("status", {}).get("operationState", {})
-    running: bool = operation.get("phase") == "Running"
-    return running and operation["operation"]["sync"].get("revision") != commit
-
-
-def _terminate(found: dict[str, Any]) -> None:
-    """The version refuses the patch when Argo CD has gone on, perhaps to the sync that is wanted."""
-    version = {"resourceVersion": found["metadata"]["resourceVersion"]}
-    end = json.dumps({"metadata": version, "status": {"operationState": {"phase": "Terminating"}}})
-    patch = ("--type", "merge", "--patch", end)
-    kubectl("patch", "applications.argoproj.io", found["metadata"]["name"], "--namespace", NAMESPACE, *patch)
 
 
 def wait(names: Collection[str], commit: str, timeout_s: float, show: Callable[[list[Application]], None]) -> None:
@@ -112,13 +86,9 @@ def _read(found: dict[str, Any]) -> Application:
 
 
 def _cause(status: dict[str, Any], operation: dict[str, Any]) -> str:
-    """The first of: what Argo CD cannot do, which object is not well, what the last sync said."""
+    """The first of: what Argo CD cannot do, what is broken, what the last sync said, what has not come yet."""
     texts = [condition["message"] for condition in status.get("conditions", []) if "Error" in condition["type"]]
-    texts += [
-        f"{resource['kind']} {resource['name']}: {resource['health'].get('message', resource['health']['status'])}"
-        for resource in status.get("resources", [])
-        if resource.get("health", {}).get("status") in {"Degraded", "Missing"}
-    ]
+    texts += _unhealthy(status, "Degraded")
     texts += [
         f"{resource['kind']} {resource['name']}: {resource.get('message', '')}"
         for resource in operation.get("syncResult", {}).get("resources", [])
@@ -126,4 +96,14 @@ def _cause(status: dict[str, Any], operation: dict[str, Any]) -> str:
     ]
     if operation.get("phase", "Succeeded") != "Succeeded":
         texts.append(operation.get("message", ""))
+    texts += _unhealthy(status, "Missing", "Progressing")
     return " ".join(texts[0].split()) if texts else ""
+
+
+def _unhealthy(status: dict[str, Any], *healths: str) -> list[str]:
+    """Objects of these healths, which Argo CD tells where `controller.resource.health.persist` is set."""
+    return [
+        f"{resource['kind']} {resource['name']}: {health.get('message', health['status'])}"
+        for resource in status.get("resources", [])
+        if (health := resource.get("health", {})).get("status") in healths
+    ]

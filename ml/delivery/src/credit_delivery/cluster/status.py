@@ -1,4 +1,4 @@
-"""What git wants against what runs: Argo CD's word on every Application, and each pod's own on its model.
+"""What git wants against what runs: Argo CD's word on every Application, each pod's own on its model, and its faults.
 
 Reads only. Names every disagreement, and what the reader may not see.
 """
@@ -13,6 +13,7 @@ from typing import Any
 
 from credit_delivery.cluster import applications, checkout
 from credit_delivery.cluster.applications import Application
+from credit_delivery.cluster.faults import fault
 from credit_delivery.cluster.kubectl import items, kubectl
 from credit_delivery.cluster.nodes import CONTEXT
 from credit_delivery.confirmation import Observation
@@ -22,6 +23,7 @@ from credit_delivery.history import Desired, desired
 from credit_delivery.repository import Repository
 
 NAME, PORT = "scoring-api", 8000
+SERVER = {"app.kubernetes.io/name": NAME, "app.kubernetes.io/component": "server"}
 # Run in a pod that the cluster's proxy has no answer of: it keeps the body of a 503, and a policy may keep it out.
 ASK = f"""
 import urllib.error, urllib.request
@@ -60,7 +62,11 @@ def report(context: str = "") -> str:
         wanted = desired(repository, environment)
         lines += ["", f"{environment}: git wants", *(f"    {_wanted(entry)}" for entry in wanted)]
         model = next(entry for entry in wanted if entry.what == "model")
-        lines += [f"  {_line(pod, model)}" for pod in pods(environment, context)] or ["  ✗ no pod runs"]
+        found = items("pods", environment, context=context)
+        servers = [pod for pod in found if SERVER.items() <= pod["metadata"].get("labels", {}).items()]
+        lines += [f"  {_line(_ask(pod, context), model)}" for pod in servers] or ["  ✗ no pod runs"]
+        others = [(pod["metadata"]["name"], fault(pod, context)) for pod in found if pod not in servers]
+        lines += [f"  ✗ {name}  {why}" for name, why in others if why]
     return "\n".join(line.rstrip() for line in lines)
 
 
@@ -73,7 +79,7 @@ def observations(environment: Name) -> list[Observation]:
 
 def pods(environment: Name, context: str = CONTEXT) -> list[Pod]:
     """What each pod of scoring-api answers with."""
-    selector = f"app.kubernetes.io/name={NAME},app.kubernetes.io/component=server"
+    selector = ",".join(f"{label}={value}" for label, value in SERVER.items())
     return [_ask(found, context) for found in items("pods", environment, "--selector", selector, context=context)]
 
 
@@ -107,13 +113,8 @@ def _line(pod: Pod, wanted: Desired) -> str:
 
 def _ask(found: dict[str, Any], context: str) -> Pod:
     name, namespace = found["metadata"]["name"], found["metadata"]["namespace"]
-    waiting = [
-        f"{state['waiting']['reason']}: {state['waiting'].get('message', '')}".strip(": ")
-        for container in _containers(found)
-        if "waiting" in (state := container.get("state", {})) and state["waiting"]["reason"] != "PodInitializing"
-    ]
-    if waiting:
-        return Pod(name, "", "", waiting[0])
+    if why := fault(found, context):
+        return Pod(name, "", "", why)
     try:
         answer = _answer(name, namespace, context)
         return Pod(name, answer.get("model_tag", ""), answer.get("model_digest", ""), answer.get("detail", ""))
@@ -133,8 +134,3 @@ def _answer(name: str, namespace: str, context: str) -> dict[str, Any]:
         said = kubectl("exec", *inside, context=context)
     answer: dict[str, Any] = json.loads(said)
     return answer
-
-
-def _containers(found: dict[str, Any]) -> list[dict[str, Any]]:
-    status = found["status"]
-    return [*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])]

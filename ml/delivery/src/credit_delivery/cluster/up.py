@@ -17,6 +17,7 @@ from credit_delivery.cluster import (
     pins,
     secrets,
     snapshot,
+    syncs,
 )
 from credit_delivery.cluster.images import Image
 from credit_delivery.cluster.kubectl import apply, kubectl
@@ -73,6 +74,7 @@ def up(*, training: bool = False) -> None:
             loading.result()
         with step("every Application Synced and Healthy"):
             names = argocd.bootstrap(ENVIRONMENTS)
+            syncs.redirect(repository.head())
             applications.refresh()
             applications.wait(names, repository.head(), PATIENCE_S, Table().show)
         if training:
