@@ -7,6 +7,7 @@ import pytest
 from scoring_api.errors import ConflictError, InternalError, InvalidRequestError, JournalUnavailableError
 from scoring_api.journal import Kept, reading
 from scoring_api.journal.engine import open_engine
+from scoring_api.journal.verify import Verification
 
 NOWHERE = "postgresql://journal@127.0.0.1:1/none"
 
@@ -58,6 +59,17 @@ def test_an_answer_is_kept_under_its_callers_key(using, url, entry):
         return await journal.kept("branch", "k"), await journal.kept("other", "k"), await journal.kept("branch", "K")
 
     assert using(work, url) == (kept, None, None)
+
+
+@pytest.mark.parametrize("answer", [bytes(range(256)), b"\0", b""])
+def test_an_answer_that_is_no_text_is_kept_byte_for_byte(using, url, entry, answer):
+    kept = Kept("branch", "k", "h", answer)
+
+    async def work(journal):
+        await journal.record([entry()], kept)
+        return await journal.kept("branch", "k")
+
+    assert using(work, url) == kept
 
 
 def test_of_requests_with_one_key_one_is_recorded_whoever_asks(using, url, entry):
@@ -122,17 +134,25 @@ def test_what_waits_for_others_when_the_journal_closes_is_kept(using, url, entry
     assert all(one is not None for one in found)
 
 
-@pytest.mark.parametrize("bad", [{"values": {"income": object()}}, {"pd": math.nan}])
-def test_one_request_that_cannot_be_recorded_takes_no_other_down(using, url, entry, bad):
+@pytest.mark.parametrize(
+    ("bad", "answer"), [({"values": {"income": object()}}, b"{}"), ({"pd": math.nan}, b"{}"), ({}, b"\xff")]
+)
+def test_one_request_that_cannot_be_recorded_takes_no_other_down(using, url, volume, entry, bad, answer):
     async def work(journal):
-        good = [entry(f"d{number}") for number in range(10)]
-        asked = [journal.record([one], None) for one in [*good[:5], entry(**bad), *good[5:]]]
-        told = await asyncio.gather(*asked, return_exceptions=True)
+        def record(number):
+            if number == 5:
+                return journal.record([entry("d5", **bad)], Kept("branch", "k", "h", answer))
+            return journal.record([entry(f"d{number}")], None)
+
+        told = await asyncio.gather(*map(record, range(10)), return_exceptions=True)
+        await journal.record([entry("later")], None)
         return [type(error) for error in told], [await journal.find(f"d{number}") is not None for number in range(10)]
 
-    told, there = using(work, url)
-    assert told == [type(None)] * 5 + [InternalError] + [type(None)] * 5
-    assert all(there)
+    told, there = using(work, url, volume)
+    assert told == [InternalError if number == 5 else type(None) for number in range(10)]
+    assert there == [number != 5 for number in range(10)]
+    with open_engine(url).connect() as connection:
+        assert list(Verification(connection, volume)) == []
 
 
 def test_a_reference_that_postgresql_cannot_hold_is_refused(using, url, entry):

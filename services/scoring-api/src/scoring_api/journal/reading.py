@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select
 
 from credit_contract.decision import ChainHead, StoredApplicant, StoredDecision, StoredMonitoring
 from scoring_api.journal import Kept
+from scoring_api.journal.rows import KeptRow
 from scoring_api.journal.tables import applicants, chain_heads, decisions, kept_answers, monitoring_attributes, outcomes
 
 
@@ -17,7 +18,7 @@ def kept(connection: Connection, caller: str, key: str) -> Kept | None:
     """The answer kept under a key."""
     columns = kept_answers.c
     row = connection.execute(select(kept_answers).where(columns.caller == caller, columns.key == key)).first()
-    return None if row is None else Kept(row.caller, row.key, row.request_hash, row.answer.encode())
+    return None if row is None else KeptRow(*row).kept()
 
 
 def decision(connection: Connection, decision_id: str) -> StoredDecision | None:

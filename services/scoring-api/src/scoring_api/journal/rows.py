@@ -6,6 +6,7 @@ Knows neither database nor file.
 from __future__ import annotations
 
 import os
+from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -16,15 +17,36 @@ from credit_contract.decision import ChainHead, Sealed, StoredApplicant, StoredD
 from scoring_api.journal import Entry, Kept
 from scoring_api.journal.tables import written
 
+BINARY = "base64:"
+"""Begins an answer that is no text, as no JSON and no file of ours does."""
+
 
 class KeptRow(NamedTuple):
-    """A row of `kept_answers`."""
+    """A row of `kept_answers`; what is no text, such as a Parquet file, is kept in base64."""
 
     caller: str
     key: str
     request_hash: str
     answer: str
     kept_at: str
+
+    @classmethod
+    def of(cls, kept: Kept) -> KeptRow:
+        """The row of an answer that is kept from now on.
+
+        Raises:
+            ValueError: it is text in another encoding than UTF-8.
+        """
+        # NUL is in every Parquet file, and in no text that PostgreSQL could hold.
+        binary = b"\0" in kept.answer
+        told = BINARY + b64encode(kept.answer).decode() if binary else kept.answer.decode()
+        return cls(kept.caller, kept.key, kept.request_hash, told, written(datetime.now(UTC)))
+
+    def kept(self) -> Kept:
+        """The answer, byte for byte."""
+        told = self.answer
+        content = b64decode(told.removeprefix(BINARY)) if told.startswith(BINARY) else told.encode()
+        return Kept(self.caller, self.key, self.request_hash, content)
 
 
 class Rows(NamedTuple):
@@ -71,8 +93,9 @@ class Rows(NamedTuple):
         """Add one request's rows, all or none, as the next of a chain; the head after them.
 
         Raises:
-            TypeError, ValueError: an entry cannot be recorded.
+            TypeError, ValueError: an entry or the answer cannot be recorded.
         """
+        answers = [KeptRow.of(kept)] if kept is not None else []
         salts = os.urandom(32 * len(entries)).hex()
         new: list[Sealed] = []
         for number, entry in enumerate(entries):
@@ -85,9 +108,7 @@ class Rows(NamedTuple):
             self.applicants.append(one.applicant)
             if one.monitoring is not None:
                 self.monitoring_attributes.append(one.monitoring)
-        if kept is not None:
-            told, at = kept.answer.decode(), written(datetime.now(UTC))
-            self.kept_answers.append(KeptRow(kept.caller, kept.key, kept.request_hash, told, at))
+        self.kept_answers.extend(answers)
         return head
 
 
