@@ -88,6 +88,13 @@ def test_a_whole_chain_written_anew_is_found_by_its_checkpoint():
     assert found(forged, head) == [(5, 5, "d5", "changed")]
 
 
+def test_a_checkpoint_counts_beside_another_of_the_same_place():
+    head, _ = chain(5)
+    other, forged = chain(5, pd=0.05)
+    for heads in ([head, other], [other, head]):
+        assert found(forged, *heads) == [(5, 5, "d5", "changed")]
+
+
 def test_removed_records_are_named_by_their_place():
     head, rows = chain(9)
     assert found(rows[:3] + rows[6:], head) == [(4, 6, None, "removed")]

@@ -4,10 +4,13 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import text
 
+from credit_contract.decision import GENESIS, row_hash
 from scoring_api.errors import InvalidRequestError, NotFoundError
+from scoring_api.journal import reading
 from scoring_api.journal.engine import open_engine
 from scoring_api.journal.replay import replay
 from scoring_api.journal.retention import erase
+from scoring_api.journal.tables import decisions
 from scoring_api.journal.verify import Verification
 
 NOW = datetime(2026, 6, 30, tzinfo=UTC)
@@ -69,6 +72,22 @@ def test_a_tail_cut_with_its_head_in_the_database_shows_by_the_volume(journal_of
     tamper(journal_of_nine, "delete from chain_heads")
     assert verified(journal_of_nine, None) == []
     assert verified(journal_of_nine, volume) == [(8, None, "cut")]
+
+
+def test_a_chain_written_anew_with_its_head_in_the_database_shows_by_the_volume(journal_of_nine, volume):
+    with journal_of_nine.connect() as connection:
+        (writer,) = connection.scalars(text("select distinct writer from decisions"))
+        rows = [row for row, _, _ in reading.chain(connection, writer)]
+    before = GENESIS
+    for row in rows:
+        forged = row._replace(decision="approve", previous_hash=before)
+        before = row_hash(forged[:-1])
+        with journal_of_nine.begin() as connection:
+            changed = decisions.update().where(decisions.c.id == row.id)
+            connection.execute(changed.values(decision="approve", previous_hash=forged.previous_hash, hash=before))
+    tamper(journal_of_nine, f"update chain_heads set hash = '{before}'")
+    assert verified(journal_of_nine, None) == []
+    assert verified(journal_of_nine, volume) == [(9, "d9", "changed")]
 
 
 def test_retention_deletes_values_and_the_chain_still_verifies(journal_of_nine, volume):

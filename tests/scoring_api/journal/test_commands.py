@@ -27,8 +27,10 @@ def run(capsys, *arguments):
 
 
 def test_a_service_that_was_not_tampered_with_verifies_and_replays_to_the_bit(scored, bundle, capsys):
-    ids, where, _ = scored
-    assert run(capsys, "verify", *where) == (0, "3 decisions of 1 writers read, 0 breaks")
+    ids, where, file = scored
+    until(lambda: list((file.parent / "volume").glob("*.head")))
+    told = "3 decisions of 1 writers read, 0 heads in the log, 1 on the volume, 0 breaks"
+    assert run(capsys, "verify", *where) == (0, told)
     for name in ids:
         code, told = run(capsys, "replay", name, f"bundle={bundle.path}", *where)
         assert (code, told.endswith("bit-equal")) == (0, True)
@@ -46,20 +48,37 @@ def test_a_changed_decision_is_named_by_both_commands(scored, bundle, capsys):
     assert "PD differs" in told
 
 
-def test_a_tail_that_was_cut_with_every_head_shows_by_the_log(serve, bundle, tmp_path, monkeypatch, capsys, caplog):
+# As of `docker compose logs`, and of `kubectl logs` with --prefix and with --timestamps.
+@pytest.mark.parametrize("front", ["", "api-1  | ", "[pod/scoring-api-0/scoring-api] ", "2026-11-22T05:00:00.1Z "])
+def test_a_tail_that_was_cut_with_every_head_shows_by_the_log(
+    serve, bundle, tmp_path, monkeypatch, capsys, caplog, front
+):
     monkeypatch.delenv("JOURNAL_URL", raising=False)
     file, log = tmp_path / "journal.sqlite", tmp_path / "log"
     with caplog.at_level("INFO", "scoring_api"):
         serve(journal={"file": file}).post("/v1/score", json=bundle.golden.applicants[:3])
         until(lambda: any(record.getMessage() == "chain head" for record in caplog.records))
-    log.write_text("no line of ours\n" + "\n".join(map(JsonFormatter().format, caplog.records)))
+    lines = map(JsonFormatter().format, caplog.records)
+    log.write_text("".join(f"{front}{line}\n" for line in ("no line of ours", "{", *lines)))
     with sqlite3.connect(file) as database:
         database.execute("delete from decisions where sequence > 2")
         database.execute("delete from chain_heads")
     assert run(capsys, "verify", f"journal.file={file}")[0] == 0
     code, told = run(capsys, "verify", "--log", str(log), f"journal.file={file}")
-    assert (code, "cut" in told) == (1, True)
-    assert run(capsys, "verify", "--log", str(tmp_path / "absent"), f"journal.file={file}")[0] == 2
+    assert (code, "cut" in told, "1 heads in the log" in told) == (1, True, True)
+
+
+def test_a_witness_that_has_nothing_to_say_is_named(scored, tmp_path, capsys):
+    _, where, _ = scored
+    silent = tmp_path / "log"
+    silent.write_text('api-1  | {"event": "ready"}\n')
+    for wrong, words in (
+        (["--log", str(tmp_path / "absent"), *where], "No such file"),
+        (["--log", str(silent), *where], 'holds no "chain head"'),
+        ([*where, f"journal.volume={tmp_path / 'elsewhere'}"], "is no folder"),
+    ):
+        code, told = run(capsys, "verify", *wrong)
+        assert (code, words in told) == (2, True), told
 
 
 def test_after_retention_the_chain_verifies_and_a_replay_says_why_it_cannot(scored, bundle, capsys):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Literal, NamedTuple
@@ -227,10 +228,13 @@ def row_hash(linked: tuple[str | int | float | None, ...]) -> str:
 def breaks(writer: str, stored: Iterable[StoredDecision], checkpoints: Iterable[ChainHead] = ()) -> Iterator[Break]:
     """Where one writer's rows, in order of sequence, are not the chain that was written.
 
-    A checkpoint is a head that was once reached: the rows must reach it again, with the same hash. A row that was
-    changed and given a fitting hash shows by the row after it.
+    A checkpoint is a head that was once reached: the rows must reach each again, with the same hash; of two that differ
+    one cannot be. A row that was changed and given a fitting hash shows by the row after it.
     """
-    heads = {head.sequence: head.hash for head in checkpoints if head.sequence}
+    heads = defaultdict[int, set[str]](set)
+    for head in checkpoints:
+        if head.sequence:
+            heads[head.sequence].add(head.hash)
     suspects: list[StoredDecision] = []
     gaps: list[Break] = []
     reached, last_hash, last_id, last_held = 0, GENESIS, None, True
@@ -243,7 +247,7 @@ def breaks(writer: str, stored: Iterable[StoredDecision], checkpoints: Iterable[
             yield Break(writer, at, at, last_id or row.id, "changed")
         if not held:
             suspects.append(row)
-        elif heads.get(row.sequence, row.hash) != row.hash:
+        elif any(told != row.hash for told in heads.get(row.sequence, ())):
             yield Break(writer, row.sequence, row.sequence, row.id, "changed")
         reached, last_hash, last_id, last_held = row.sequence, row.hash, row.id, held
     yield from gaps

@@ -41,7 +41,8 @@ def _verify(chosen: argparse.Namespace) -> int:
         for one in verification:
             broken += 1
             print(one)
-    print(f"{verification.decisions} decisions of {verification.writers} writers read, {broken} breaks")
+    outside = f"{len(verification.told)} heads in the log, {len(verification.on_volume)} on the volume"
+    print(f"{verification.decisions} decisions of {verification.writers} writers read, {outside}, {broken} breaks")
     return 1 if broken else 0
 
 

@@ -78,8 +78,10 @@ def load(folder: Path) -> Iterator[ChainHead]:
     """Every writer's head on a volume.
 
     Raises:
-        SettingsError: a file is no head.
+        SettingsError: there is no such folder, or a file is no head.
     """
+    if not folder.is_dir():
+        raise SettingsError(f"journal.volume {folder}: is no folder; name the service's volume, or none")
     for path in sorted(folder.glob("*.head")):
         try:
             yield ChainHead(**orjson.loads(path.read_bytes()))
@@ -87,18 +89,22 @@ def load(folder: Path) -> Iterator[ChainHead]:
             raise SettingsError(f"{path}: is no chain head; restore it or move it away") from None
 
 
-def told(file: Path) -> Iterator[ChainHead]:
-    """Every head in a log; lines that are none of the service's are passed over.
+def told(file: Path) -> list[ChainHead]:
+    """Every head in a log, whatever its collector wrote in front of a line; lines that are none are passed over.
 
     Raises:
-        SettingsError: the file cannot be read.
+        SettingsError: the file cannot be read, or there is none in it.
     """
+    found = []
     try:
         with file.open("rb") as lines:
             for line in lines:
                 with contextlib.suppress(ValueError, KeyError, TypeError):
-                    entry = orjson.loads(line)
+                    entry = orjson.loads(line[line.index(b"{") :])
                     if entry["event"] == EVENT:
-                        yield ChainHead(entry["writer"], entry["sequence"], entry["hash"])
+                        found.append(ChainHead(entry["writer"], entry["sequence"], entry["hash"]))
     except OSError as error:
         raise SettingsError(f"log {file}: {error.strerror}") from None
+    if not found:
+        raise SettingsError(f'log {file}: holds no "{EVENT}"; take a log of the service at log_level info')
+    return found

@@ -26,14 +26,19 @@ class Verification:
     """Iterate to get every place where the journal does not hold; `decisions` and `writers` count what was read.
 
     Decisions that wait in the volume's spool count as recorded. Values that are gone are right when a retention run
-    says so, and "values missing" otherwise.
+    says so, and "values missing" otherwise. `told` and `on_volume` are the heads that were found outside the table.
     """
 
     def __init__(self, connection: Connection, volume: Path | None, told: Iterable[ChainHead] = ()) -> None:
-        """`told` are heads from elsewhere, such as a log."""
+        """`told` are heads from elsewhere, such as a log.
+
+        Raises:
+            SettingsError: the volume is none, or damaged.
+        """
         self._connection = connection
         self._volume = volume
-        self._told = told
+        self.told = list(told)
+        self.on_volume = list(heads.load(volume)) if volume is not None else []
         self.decisions = 0
         self.writers = 0
 
@@ -51,8 +56,7 @@ class Verification:
 
     def _checkpoints(self) -> defaultdict[str, list[ChainHead]]:
         found = defaultdict(list)
-        on_volume = heads.load(self._volume) if self._volume is not None else ()
-        for head in [*self._told, *on_volume, *reading.heads(self._connection)]:
+        for head in [*self.told, *self.on_volume, *reading.heads(self._connection)]:
             found[head.writer].append(head)
         return found
 
