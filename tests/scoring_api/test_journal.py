@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 from credit_contract.bundle import Bundle
+from scoring_api.media import CSV, JSON, PARQUET
 
 from .conftest import Serve
+from .test_parquet import parquet
+from .test_service import TENSORS, sample
 from .toy import BAD, GOOD
 
 
 @pytest.fixture(scope="module")
 def recording(serve: Serve, tmp_path_factory: pytest.TempPathFactory) -> httpx.Client:
     return serve(journal={"file": tmp_path_factory.mktemp("journal") / "journal.sqlite"}, image_digest="sha256:1")
+
+
+@pytest.fixture(scope="module")
+def away(serve: Serve, tmp_path_factory: pytest.TempPathFactory) -> httpx.Client:
+    """One without a database, and without a volume."""
+    return serve(journal={"file": tmp_path_factory.mktemp("journal.sqlite")})
 
 
 def decided(client: httpx.Client) -> str:
@@ -79,16 +88,22 @@ def test_a_retry_is_no_second_decision(recording: httpx.Client) -> None:
     assert again.headers["idempotent-replayed"] == "true"
 
 
-@pytest.mark.parametrize("form", ["json", "csv", "prediction"])
+def file_of(person: dict[str, Any], form: str) -> bytes:
+    if form == CSV:
+        return f"{','.join(person)}\n{','.join(map(str, person.values()))}\n".encode()
+    return parquet([person]) if form == PARQUET else json.dumps(person).encode()
+
+
+@pytest.mark.parametrize("form", [JSON, CSV, PARQUET, "prediction"])
 def test_a_retry_on_another_route_is_none_either(recording: httpx.Client, form: str) -> None:
     path = "/api/prediction?cus_id=C-1" if form == "prediction" else "/predict"
-    content = f"{','.join(BAD)}\n{','.join(map(str, BAD.values()))}\n" if form == "csv" else json.dumps(BAD)
-    headers = {"content-type": "text/csv" if form == "csv" else "application/json", "Idempotency-Key": f"order-{form}"}
-    first, again = (recording.post(path, content=content, headers=headers) for _ in range(2))
+    headers = {"content-type": JSON if form == "prediction" else form, "Idempotency-Key": f"order-{form}"}
+    first, again = (recording.post(path, content=file_of(BAD, form), headers=headers) for _ in range(2))
     assert (first.status_code, again.content) == (200, first.content)
     assert (first.headers.get("idempotent-replayed"), again.headers["idempotent-replayed"]) == (None, "true")
     assert again.headers.get("content-disposition") == first.headers.get("content-disposition")
-    other = recording.post(path.replace("C-1", "C-2"), content=content.replace("6", "5"), headers=headers)
+    changed = file_of({**BAD, "late_payments": 5}, form)
+    other = recording.post(path.replace("C-1", "C-2"), content=changed, headers=headers)
     assert (other.status_code, other.json()["code"]) == (409, "conflict")
 
 
@@ -158,15 +173,42 @@ def test_an_unknown_decision_is_not_found(recording: httpx.Client) -> None:
     assert recording.get("/decisions/nobody").json()["code"] == "not_found"
 
 
-def test_without_a_database_and_without_a_volume_nothing_is_answered(serve: Serve, tmp_path: Path) -> None:
-    blocked = tmp_path / "journal.sqlite"
-    blocked.mkdir()
-    client = serve(journal={"file": blocked})
-    assert client.get("/health").status_code == 200
-    assert (client.get("/ready").status_code, client.get("/ready").json()["code"]) == (503, "not_ready")
-    answer = client.post("/v1/score", json=GOOD)
+def test_without_a_database_and_without_a_volume_nothing_is_answered(away: httpx.Client) -> None:
+    assert away.get("/health").status_code == 200
+    assert (away.get("/ready").status_code, away.get("/ready").json()["code"]) == (503, "not_ready")
+    answer = away.post("/v1/score", json=GOOD)
     assert (answer.status_code, answer.json()["code"]) == (503, "journal_unavailable")
     assert answer.headers["retry-after"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "approved", "declined"),
+    [
+        ("/v1/score", [GOOD, BAD, GOOD], 2, 1),
+        ("/v1/score", [BAD] * 10, 0, 10),
+        ("/v1/score", [GOOD] * 300, 300, 0),
+        ("/v1/score?explain=true", GOOD, 1, 0),
+        ("/predict", GOOD, 1, 0),
+        ("/v2/models/toy/infer", {"inputs": TENSORS}, 0, 1),
+    ],
+)
+def test_who_is_told_a_decision_is_counted_once_and_nobody_else(
+    recording: httpx.Client, away: httpx.Client, bundle: Bundle, path: str, body: Any, approved: int, declined: int
+) -> None:
+    def counted(client: httpx.Client) -> list[float]:
+        model = f'model="{bundle.digest[:12]}"'
+        decided = [f'decisions_total{{decision="{decision}",{model}}}' for decision in ("approve", "decline")]
+        return [sample(client, line) for line in (*decided, f"score_count{{{model}}}")]
+
+    before = counted(recording)
+    headers = {} if path.startswith("/v2") else {"Idempotency-Key": f"{path}{approved}"}
+    for some in ({}, headers, headers) if headers else ({},):
+        assert recording.post(path, json=body, headers=some).status_code == 200
+        assert away.post(path, json=body, headers=some).status_code == 503
+    times = 2 if headers else 1
+    found = [now - then for now, then in zip(counted(recording), before, strict=True)]
+    assert found == [times * approved, times * declined, times * (approved + declined)]
+    assert counted(away) == [0, 0, 0]
 
 
 def test_without_a_journal_outcomes_have_nowhere_to_go(client: httpx.Client) -> None:

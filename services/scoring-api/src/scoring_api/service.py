@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from itertools import chain
 from pathlib import Path
 from time import perf_counter
 from typing import TypeVar
@@ -21,7 +22,6 @@ from scoring_api.logs import log
 from scoring_api.metrics import Metrics, Stage
 from scoring_api.reasons import Reason
 from scoring_api.recording import entries_of
-from scoring_api.scoring import Scores
 from scoring_api.serving import Serving
 from scoring_api.settings import Settings
 from scoring_api.shadow import Shadow
@@ -49,6 +49,7 @@ class ScoringService:
         self._refusal = "the bundle is not loaded yet"
         self._answering: set[tuple[str, str]] = set()
         self._files = asyncio.Semaphore(1)  # one at a time: each takes kilobytes for every row
+        self._reading = asyncio.Semaphore(1)
         self._shadow = Shadow(journal, metrics)
         self.draining = False
 
@@ -140,6 +141,11 @@ class ScoringService:
         async with self._files:
             return await self.once(ask, content, rows, tell)
 
+    async def read_alone(self, read: Callable[[], Done]) -> Done:
+        """What `read` makes of a body, in a thread and one body at a time: it may take many times the body's memory."""
+        async with self._reading:
+            return await asyncio.to_thread(read)
+
     async def once(
         self, ask: Ask, asked: bytes, read: Callable[[], Awaitable[Read]], tell: Callable[[Answer], bytes]
     ) -> Told:
@@ -163,7 +169,7 @@ class ScoringService:
                 answer = await self._scored(serving, batch, ask)
                 told = await in_words(answer, tell)
                 await self._record(answer, ask, Kept(*slot, asked_hash, told))
-                self.compare(serving, answer)
+                self.stands(serving, [answer])
                 return told, False
         finally:
             self._answering.discard(slot)
@@ -175,7 +181,7 @@ class ScoringService:
         """Score, explain and record a batch that was read by the same `serving`."""
         answer = await self._scored(serving, batch, ask)
         await self._record(answer, ask, None)
-        self.compare(serving, answer)
+        self.stands(serving, [answer])
         return answer
 
     def record(self, answer: Answer, ask: Ask, kept: Kept | None = None) -> asyncio.Future[None] | None:
@@ -185,10 +191,14 @@ class ScoringService:
         entries = entries_of(answer, ask, self._settings.image_digest) if self._journal.keeps else ()
         return self._journal.record(entries, kept)
 
-    def compare(self, serving: Serving, answer: Answer) -> None:
-        """Let the challenger, where there is one, score what was answered."""
+    def stands(self, serving: Serving, answers: Sequence[Answer]) -> None:
+        """What follows once answers are durable: they are counted, and the challenger, where there is one, scores."""
+        decisions = chain.from_iterable([answer.scores.decision for answer in answers])
+        scores = chain.from_iterable([answer.scores.score for answer in answers])
+        self._metrics.decided(serving.label, list(decisions), list(scores))
         if serving.challenger is not None:
-            self._shadow.offer(serving.challenger, answer)
+            for answer in answers:
+                self._shadow.offer(serving.challenger, answer)
 
     def parsed(self, ask: Ask, read: Callable[[], Batch]) -> Batch:
         """What `read` makes of a question's body, measured."""
@@ -204,10 +214,6 @@ class ScoringService:
             if ask.stages is not None:
                 ask.stages.append((stage, start, end))
 
-    def decided(self, serving: Serving, scores: Scores) -> None:
-        """Some applicants were scored."""
-        self._metrics.decided(serving.label, scores.decision, scores.score)
-
     async def _scored(self, serving: Serving, batch: Batch, ask: Ask) -> Answer:
         start = perf_counter()
         scores = await _beside(len(batch) > INLINE, lambda: scoring.score(serving.model, batch.encoded))
@@ -221,7 +227,6 @@ class ScoringService:
             for row, why in zip(told, found, strict=True):
                 reasons[row] = why
             self.took([ask], "reasons", scored, perf_counter())
-        self.decided(serving, scores)
         return Answer(ask.request_id, serving.model, batch, scores, reasons)
 
     async def _record(self, answer: Answer, ask: Ask, kept: Kept | None) -> None:

@@ -111,7 +111,6 @@ class Together:
             one.reasons = [()] * len(one.batch)
             first += len(one.batch)
         self._took(some, "model", start)
-        self._service.decided(serving, scores)
         if not (places := scores.told_why()):
             self._finish(serving, some)
             return
@@ -150,6 +149,7 @@ class Together:
             one.question.told(error)
 
     def _finish(self, serving: Serving, some: Sequence[Read]) -> None:
+        standing: list[Answer] = []
         for one in some:
             ask, start = one.question.ask, perf_counter()
             try:
@@ -160,10 +160,12 @@ class Together:
                 one.question.told(error)
                 continue
             if recorded is None:
-                self._service.compare(serving, answer)
+                standing.append(answer)
                 one.question.told(told)
             else:
                 recorded.add_done_callback(partial(self._recorded, serving, one, answer, told, start))
+        if standing:
+            self._service.stands(serving, standing)
 
     def _recorded(
         self, serving: Serving, one: Read, answer: Answer, told: bytes, start: float, done: asyncio.Future[None]
@@ -172,7 +174,7 @@ class Together:
             one.question.told(error)
             return
         self._took([one], "journal", start)
-        self._service.compare(serving, answer)
+        self._service.stands(serving, [answer])
         one.question.told(told)
 
     def _took(self, some: Sequence[Read], stage: Stage, start: float) -> None:
