@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from sqlalchemy import select, text
 from scoring_api.errors import JournalUnavailableError
 from scoring_api.journal import Kept
 from scoring_api.journal.engine import open_engine
-from scoring_api.journal.tables import decisions
+from scoring_api.journal.tables import decisions, written
 from scoring_api.journal.verify import Verification
 
 LOAD = Path(__file__).with_name("load.py")
@@ -150,6 +151,17 @@ def test_while_the_database_is_away_decisions_wait_in_order_and_count_as_recorde
 
 
 NOWHERE = "postgresql://journal@127.0.0.1:1/none"
+
+
+def test_what_a_dead_process_left_has_waited_since_it_was_decided(volume, using, entry):
+    for hours in (1, 2, 1):
+        old = entry(time=written(datetime.now(UTC) - timedelta(hours=hours)))
+        using(lambda journal, old=old: journal.record([old], None), NOWHERE, volume)
+
+    async def lag(journal):
+        return journal.lag_s()
+
+    assert using(lag, NOWHERE, volume) >= 7_200
 
 
 def test_a_full_spool_refuses_and_keeps_what_it_has(volume, using, entry, url):

@@ -11,7 +11,8 @@ import fcntl
 import os
 import time
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from scoring_api.errors import JournalUnavailableError
@@ -34,7 +35,7 @@ class Spool:
         self._left = [file for path in sorted(folder.glob("*.spool")) if (file := _SpoolFile.adopt(path)) is not None]
         for file in self._left:
             file.check()
-        self._since = time.monotonic() if self.pending else 0.0
+        self._since = time.monotonic() - _age_s(self._left)
 
     @property
     def size(self) -> int:
@@ -52,7 +53,7 @@ class Spool:
         return self._own.refused
 
     def lag_s(self) -> float:
-        """For how long something has waited."""
+        """For how long something has waited, a dead process's time included."""
         return time.monotonic() - self._since if self.pending else 0.0
 
     def append(self, rows: Rows) -> None:
@@ -96,6 +97,12 @@ def waiting(folder: Path) -> Iterator[Rows]:
             for line in stream:
                 if (content := _checked(line)) is not None:
                     yield Rows.from_json(content)
+
+
+def _age_s(files: Sequence[_SpoolFile]) -> float:
+    """For how long their first decision has waited; 0 where there is none."""
+    made = [datetime.fromisoformat(row.decided_at) for file in files for row in file.read(1)[0].decisions[:1]]
+    return max(0.0, (datetime.now(UTC) - min(made)).total_seconds()) if made else 0.0
 
 
 def _checked(line: bytes) -> bytes | None:
