@@ -8,6 +8,8 @@ from credit_delivery.environments import image_file, model_file
 
 from .workflows import GITHUB, ROOT, WORKFLOWS, Object, jobs, matches, read, steps
 
+ENVIRONMENTS = {found["name"]: found for found in read(GITHUB / "settings.yml")["environments"]}
+
 
 def pull_request_jobs() -> list[tuple[str, Object]]:
     return [(where, job) for where, job in jobs() if "pull_request" in WORKFLOWS[where.split(".")[0]]["on"]]
@@ -32,9 +34,7 @@ def test_a_pull_request_meets_one_secret_and_only_after_somebody_looked_at_it() 
         assert "||" not in needed
         assert "&& github.event.pull_request.head.repo.full_name == github.repository &&" in needed
         assert "startsWith(github.head_ref, 'promote/')" in needed
-    (environment,) = [found for found in read(GITHUB / "settings.yml")["environments"] if found["name"] == "evidence"]
-    assert environment["reviewers"]
-    assert environment["prevent_self_review"]
+    assert ENVIRONMENTS["evidence"]["reviewers"]
 
 
 def test_a_fork_gets_neither_a_cloud_role_nor_a_token_that_writes() -> None:
@@ -100,6 +100,23 @@ def test_secrets_are_met_only_behind_a_protected_environment() -> None:
             assert job.get("environment"), where
 
 
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_an_environment_lets_main_in_by_its_name_or_a_pull_request_that_somebody_looked_at(name: str) -> None:
+    environment = ENVIRONMENTS[name]
+    # No branch is protected but by a ruleset, which `protected_branches` does not know: it would let all of them in.
+    branches = (environment["deployment_branch_policy"] or {}).get("custom_branches")
+    assert branches == (None if name == "evidence" or name.endswith("-preview") else ["main"])
+    assert branches or environment["reviewers"]
+    # The form of GitHub's API, which the app hands on as it is; what it hands on of all that may be said there.
+    assert {reviewer["type"] for reviewer in environment.get("reviewers", [])} <= {"User", "Team"}
+    assert set(environment) <= {"name", "reviewers", "wait_timer", "deployment_branch_policy"}
+
+
+def test_where_nobody_may_approve_their_own_run_is_told_to_whoever_must_click_it() -> None:
+    (line,) = [line for line in (ROOT / "docs/adopting.md").read_text().splitlines() if "Prevent self-review" in line]
+    assert set(re.findall(r"`([a-z-]+)`", line)) == {"evidence", "promotion", "production"}
+
+
 def test_a_checkout_keeps_its_token_only_to_push() -> None:
     for where, step, _ in steps():
         if step.get("uses", "").startswith("actions/checkout@") and step["with"]["persist-credentials"]:
@@ -107,7 +124,6 @@ def test_a_checkout_keeps_its_token_only_to_push() -> None:
 
 
 def test_environments_that_jobs_name_are_described() -> None:
-    described = {found["name"] for found in read(GITHUB / "settings.yml")["environments"]}
     stacks = [path.stem.removeprefix("Pulumi.") for path in (ROOT / "infra/pulumi").glob("Pulumi.*.yaml")]
     named = set()
     for _, job in jobs():
@@ -116,7 +132,7 @@ def test_environments_that_jobs_name_are_described() -> None:
             named |= {
                 name.replace("${{ matrix.stack }}", stack) for name in quoted for stack in stacks if stack != "kind"
             }
-    assert named == described
+    assert named == set(ENVIRONMENTS)
 
 
 def test_evidence_is_judged_on_every_pull_request_by_the_bases_code() -> None:
