@@ -52,7 +52,7 @@ def test_a_window_written_again_takes_the_place_of_the_first(store):
 def test_windows_that_are_not_kept_expire(store):
     store.write(verdict(), {"report.html": b"old"})
     store.write(verdict("20240201T000000Z-bbbb"), {})
-    assert store.expire({"20240201T000000Z-bbbb"}) == ["20240101T000000Z-aaaa"]
+    store.expire({"20240201T000000Z-bbbb"})
     with pytest.raises(NotFoundError):
         store.report("20240101T000000Z-aaaa", "report.html")
     assert store.verdict("20240201T000000Z-bbbb").decisions == 5

@@ -6,6 +6,7 @@ under the lease.
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -14,7 +15,9 @@ from threading import Event, Lock, Thread
 from typing import Any
 
 from drift_monitor.errors import ReportError
+from drift_monitor.place import reaching
 
+log = logging.getLogger("drift_monitor")
 OLD_S = 120.0
 RENEWALS = 4  # before it is old: one may be lost
 
@@ -28,6 +31,7 @@ class Lease:
 
     def __init__(self, files: Any, path: str, old_s: float = OLD_S) -> None:
         self._files, self._path, self._old = files, path, timedelta(seconds=old_s)
+        self._place = f"s3://{path}"
         self._tag, self._writing = "", Lock()
 
     @contextmanager
@@ -42,31 +46,29 @@ class Lease:
         finally:
             ended.set()
             keeper.join()
-            with suppress(ReportError):
+            try:
                 self.give_back()
+            except ReportError as error:  # what was done under the lease stays done
+                log.warning("%s", error)
 
     def take(self) -> None:
         """Become the holder: the first, or the successor of one that has not renewed for long."""
-        try:
-            self._write(mode="create")
-        except FileExistsError:
-            self._succeed()
-        except OSError as error:
-            raise ReportError(f"reports at {self._path}: cannot be written: {error.strerror or error}") from None
+        with reaching(self._place, "cannot be written"):
+            try:
+                self._write(mode="create")
+            except FileExistsError:
+                self._succeed()
 
     def renew(self) -> None:
         """Still be the holder."""
-        try:
+        with reaching(self._place, "the lease was lost, another monitor may write there"):
             self._write(IfMatch=self._tag)
-        except OSError as error:
-            raise ReportError(
-                f"reports at {self._path}: the lease was lost, another monitor may write there: {error}"
-            ) from None
 
     def give_back(self) -> None:
         """Let the next one in at once."""
         self.renew()
-        self._files.rm_file(self._path)
+        with reaching(self._place, "the lease cannot be given back, the next monitor has to wait until it is old"):
+            self._files.rm_file(self._path)
 
     def _succeed(self) -> None:
         try:
@@ -75,10 +77,12 @@ class Lease:
                 # Of several that find it old, S3 lets the first one write.
                 self._write(IfMatch=found["ETag"])
                 return
+        except PermissionError:
+            raise
         except OSError:
             pass  # gone or taken in this moment: somebody else is about to write
         raise ReportError(
-            f"reports at {self._path}: another monitor is writing there; wait for it, or set reports.folder"
+            f"reports at {self._place}: another monitor is writing there; wait for it, or set reports.folder"
         )
 
     def _write(self, **condition: str) -> None:

@@ -8,18 +8,21 @@ from __future__ import annotations
 from threading import Lock
 
 from drift_monitor.document import Index, WindowLine, WindowVerdict
-from drift_monitor.errors import ReportError
+from drift_monitor.errors import NotFoundError, ReportError
 from drift_monitor.metrics import Metrics
 from drift_monitor.settings import Settings
 from drift_monitor.store import ReportStore
 from drift_monitor.verdict import SEVERITY
 
+PATIENCE_S = 4.0
+"""How long a bucket may take to answer: less than a readiness probe, and Prometheus, wait for this process."""
+
 
 class Published:
-    """The report store, with the last window's verdict kept as long as the index stays the same."""
+    """The report store, and what it last gave: the index, and the last window's verdict while that stays the same."""
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
-        self.store = ReportStore(settings.reports.folder)
+        self.store = ReportStore(settings.reports.folder, PATIENCE_S)
         self.metrics = metrics
         self.psi_limit = settings.limits.psi
         self._interval_s = settings.interval_minutes * 60.0
@@ -31,19 +34,28 @@ class Published:
         """The index of the last run that published."""
         return self.store.index()
 
+    def shown(self) -> tuple[Index | None, str]:
+        """That index, or when reports cannot be read, the last that could and why; empty when they can."""
+        with self._lock:
+            return self._read()
+
     def exposition(self) -> bytes:
         """Metrics of the last good report; when reports cannot be read, of the last that could, and soon stale."""
         with self._lock:
-            try:
-                index = self.store.index()
-                if index is not None and index != self._shown:
-                    line = _last(index)
-                    self._last = self.store.verdict(line.window) if line else None
-                    self._shown = index
-            except ReportError:
-                index = self._shown
+            index, _ = self._read()
             self.metrics.show(index, self._last, self._interval_s)
             return self.metrics.exposition()
+
+    def _read(self) -> tuple[Index | None, str]:
+        try:
+            index = self.store.index()
+            if index is not None and index != self._shown:
+                line = _last(index)
+                self._last = self.store.verdict(line.window) if line else None
+                self._shown = index
+        except (ReportError, NotFoundError) as error:
+            return self._shown, str(error)
+        return index, ""
 
 
 def _last(index: Index) -> WindowLine | None:

@@ -7,6 +7,7 @@ Does not know what is in a report.
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import re
 import tempfile
@@ -22,6 +23,7 @@ from credit_contract.schema import Frozen
 from drift_monitor.document import Index, WindowVerdict
 from drift_monitor.errors import NotFoundError, ReportError, SettingsError
 from drift_monitor.lease import Lease
+from drift_monitor.place import ADVICE, reaching
 from drift_monitor.retraining import Ledger
 
 VERDICT = "verdict.json"
@@ -32,16 +34,18 @@ REPORTS = ("report.html", "report.json")
 WINDOW = re.compile(r"\d{8}T\d{6}Z(-[0-9a-f]+)*(-empty)?")
 Document = TypeVar("Document", bound=Frozen)
 
+log = logging.getLogger("drift_monitor")
+
 
 class ReportStore:
-    """Reports under one folder or URL.
+    """Reports under one folder or URL; a bucket that has not answered a reader in `patience_s` is away.
 
     Raises:
         SettingsError: the URL is of no known kind, or names no folder or bucket.
         ReportError: from every method, when the place cannot be read or written.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, patience_s: float | None = None) -> None:
         self._url = url
         try:
             self._files, self._root = fsspec.core.url_to_fs(url)
@@ -50,6 +54,7 @@ class ReportStore:
         if not self._root or (self._root.startswith("/") and "s3" in self._files.protocol):
             raise SettingsError(f"setting reports.folder: {url} names no bucket; write s3://bucket/prefix")
         self._local = "file" in self._files.protocol
+        self._patience = {"timeout": patience_s} if self._files.async_impl else {}
         self._lease: Lease | None = None
 
     @contextmanager
@@ -74,18 +79,17 @@ class ReportStore:
 
     @contextmanager
     def _locked_folder(self) -> Iterator[None]:
-        try:
+        with reaching(self._url, "cannot be written"):
             Path(self._root).mkdir(parents=True, exist_ok=True)
             held = (Path(self._root) / LOCK).open("w")
-        except OSError as error:
-            raise ReportError(f"reports at {self._url}: cannot be written: {error.strerror or error}") from None
         with held:
-            try:
-                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise ReportError(
-                    f"reports at {self._url}: another monitor is writing there; wait for it, or set reports.folder"
-                ) from None
+            with reaching(self._url, "cannot be locked"):
+                try:
+                    fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    raise ReportError(
+                        f"reports at {self._url}: another monitor is writing there; wait for it, or set reports.folder"
+                    ) from None
             yield
 
     def write(self, verdict: WindowVerdict, reports: Mapping[str, bytes]) -> None:
@@ -128,20 +132,28 @@ class ReportStore:
             raise NotFoundError(f"no report {name}; there are {', '.join(REPORTS)}")
         return self._get(f"{_safe(window)}/{name}")
 
-    def expire(self, keep: set[str]) -> list[str]:
-        """Remove every window that is not to be kept, such as remains of a run that died; gives their names."""
-        gone = [name for name in self._windows() if name not in keep]
-        for name in gone:
-            self._files.rm(f"{self._root}/{name}", recursive=True)
-        return gone
+    def expire(self, keep: set[str]) -> None:
+        """Remove every window that is not to be kept, such as remains of a run that died.
+
+        What cannot be removed is logged and left to the next run: what was published stands.
+        """
+        try:
+            due = [name for name in self._windows() if name not in keep]
+            for name in due:
+                with reaching(self._url, f"{name} cannot be removed"):
+                    self._files.rm(f"{self._root}/{name}", recursive=True)
+            left = set(due) & set(self._windows()) if due else set()
+            if left:  # S3 refuses object by object, and s3fs says nothing of it
+                raise ReportError(f"reports at {self._url}: {min(left)} cannot be removed; {ADVICE}")
+        except ReportError as error:
+            log.warning("%s", error)
 
     def _windows(self) -> list[str]:
-        try:
-            entries = self._files.ls(self._root, detail=True, refresh=True)
-        except FileNotFoundError:
-            return []
-        except OSError as error:
-            raise ReportError(f"reports at {self._url}: {error}") from None
+        with reaching(self._url, "cannot be listed"):
+            try:
+                entries = self._files.ls(self._root, detail=True, refresh=True)
+            except FileNotFoundError:
+                return []
         names = (entry["name"].rsplit("/", 1)[-1] for entry in entries if entry["type"] == "directory")
         return sorted(name for name in names if WINDOW.fullmatch(name))
 
@@ -154,21 +166,18 @@ class ReportStore:
             raise ReportError(f"report {name} at {self._url}: {where}: {first['msg']}") from None
 
     def _get(self, name: str) -> bytes:
-        try:
-            return bytes(self._files.cat_file(f"{self._root}/{name}"))
-        except FileNotFoundError:
-            raise NotFoundError(f"no report {name}") from None
-        except OSError as error:
-            raise ReportError(f"report {name} at {self._url}: {error}") from None
+        with reaching(self._url, f"{name} cannot be read"):
+            try:
+                return bytes(self._files.cat_file(f"{self._root}/{name}", **self._patience))
+            except FileNotFoundError:
+                raise NotFoundError(f"no report {name}") from None
 
     def _put(self, name: str, content: bytes) -> None:
-        try:
+        with reaching(self._url, f"{name} cannot be written"):
             if self._local:
                 _replace(Path(self._root) / name, content)
             else:
                 self._files.pipe_file(f"{self._root}/{name}", content)  # an object appears whole or not at all
-        except OSError as error:
-            raise ReportError(f"report {name} at {self._url}: cannot be written: {error.strerror or error}") from None
 
 
 def _replace(path: Path, content: bytes) -> None:

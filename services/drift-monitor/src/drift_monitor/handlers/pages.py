@@ -23,10 +23,10 @@ _TEMPLATES = Environment(loader=PackageLoader("drift_monitor", ""), autoescape=T
 
 @router.get("/")
 def page(published: ThePublished) -> HTMLResponse:
-    index = published.index()
+    index, away = published.shown()
     charts = timelines(index, published.psi_limit) if index is not None and index.windows else ()
     return HTMLResponse(
-        _TEMPLATES.get_template("page.html").render(index=index, charts=charts),
+        _TEMPLATES.get_template("page.html").render(index=index, away=away, charts=charts),
         headers={"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"},
     )
 

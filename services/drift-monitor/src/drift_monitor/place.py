@@ -1,0 +1,41 @@
+"""The place of reports when it cannot be used, as one line: which place, what failed, what to do.
+
+Does not know what is kept there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from drift_monitor.errors import MonitorError, ReportError
+
+ADVICE = "check reports.folder, and of a bucket the endpoint, the credentials and what these may do"
+
+
+@contextmanager
+def reaching(place: str, failed: str) -> Iterator[None]:
+    """Around the use of a file system of fsspec, which says in many ways that a place is away or refuses.
+
+    Raises:
+        ReportError: it did; names the place.
+    """
+    try:
+        yield
+    except MonitorError:
+        raise
+    except Exception as error:
+        if not _is_of_the_place(error):
+            raise
+        reason = " ".join((getattr(error, "strerror", None) or str(error) or "no answer in time").split())
+        raise ReportError(f"reports at {place}: {failed}: {reason}; {ADVICE}") from None
+
+
+def _is_of_the_place(error: Exception) -> bool:
+    """Whether a file system raised this: s3fs lets through what of its AWS client is no OSError."""
+    if isinstance(error, OSError):
+        return True
+    from botocore.exceptions import BotoCoreError
+    from s3fs.core import S3_RETRYABLE_ERRORS
+
+    return isinstance(error, (BotoCoreError, *S3_RETRYABLE_ERRORS))
