@@ -18,7 +18,7 @@ from drift_monitor.windows import Window
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A window's decisions, and the vintage whose performance window became complete during it."""
+    """A window's decisions, and the vintage whose performance window has become complete."""
 
     counts: WindowCounts
     pds: CountedPds

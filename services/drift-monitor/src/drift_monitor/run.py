@@ -23,6 +23,7 @@ from drift_monitor.settings import Settings
 from drift_monitor.store import ReportStore
 from drift_monitor.trainers import trainer
 from drift_monitor.verdict import VerdictTable, read_table, worst
+from drift_monitor.vintages import Vintages
 from drift_monitor.windows import (
     LONGEST_DAYS,
     Window,
@@ -63,11 +64,12 @@ def _run(
     starter = trainer(settings.retraining)
     known = _standing(settings, store.index(), now)
     since = _resume(settings, known) if start is None else start
+    vintages = Vintages(known.windows if known else (), since, bundles, settings.performance.pooled_windows)
     with ThreadPoolExecutor(max_workers=1) as aside:
         if settings.reports.sample and _report_is_due(settings, journal_url, bundles, since, end):
             aside.submit(load)  # while the journal is copied
-        with open_history(settings, journal_url, bundles, since, end) as history:
-            windows = _cut(settings, history, since, end, known if start is None else None)
+        with open_history(settings, journal_url, bundles, vintages, since, end) as history:
+            windows = vintages.place(_cut(settings, history, since, end, known if start is None else None))
             waiting = _waiting_since(known, windows[0].start) if windows else end
             if settings.reports.sample and any(window.digest in bundles for window in windows):
                 aside.submit(load)  # while the first window is counted
@@ -100,17 +102,28 @@ def _run(
 
 @contextmanager
 def open_history(
-    settings: Settings, journal_url: str | None, bundles: Mapping[str, Bundle], since: datetime | None, end: datetime
+    settings: Settings,
+    journal_url: str | None,
+    bundles: Mapping[str, Bundle],
+    vintages: Vintages,
+    since: datetime | None,
+    end: datetime,
 ) -> Iterator[History]:
     """What windows inside [since, end) need of the history that the settings name: files, else the journal."""
     if settings.files.decisions is not None:
         with open_files(settings.files.decisions, settings.files.outcomes) as history:
             yield history
         return
-    longest = LONGEST_DAYS["year" if settings.windows.decisions else settings.windows.every]
-    before = settings.performance.days + longest * settings.performance.pooled_windows
-    vintages = (since or end) - timedelta(days=before), end - timedelta(days=settings.performance.days)
-    with open_journal(journal_url, [bundle.schema for bundle in bundles.values()], since, vintages) as history:
+    longest = timedelta(LONGEST_DAYS["year" if settings.windows.decisions else settings.windows.every])
+    first = (since or end) - longest * settings.performance.pooled_windows
+    if since is not None:
+        # Back to where a model was last judged, which may be long ago, only if it decides again.
+        reaches = {digest: vintages.since(Window(since, since + longest, digest, 0)) for digest in bundles}
+        again = [digest for digest, reach in reaches.items() if reach < first]
+        first = min([first, *(reaches[one] for one in again if any_decided(journal_url, [one], since, end))])
+    back = timedelta(settings.performance.days)
+    schemas = [bundle.schema for bundle in bundles.values()]
+    with open_journal(journal_url, schemas, since, (first - back, end - back)) as history:
         yield history
 
 

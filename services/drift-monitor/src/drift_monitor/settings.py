@@ -51,9 +51,12 @@ class Performance(Frozen):
     """When an outcome counts."""
 
     days: Days = 365
-    """From a decision until its outcome is complete and reported; 0 where it is known at once."""
+    """From a decision until its outcome is complete and booked; 0 where it is known at once.
+
+    Count in how late the latest are booked: what comes after the window in which it was due is judged by no later one.
+    """
     pooled_windows: Annotated[int, Field(gt=0, le=100)] = 1
-    """Windows whose matured vintages are judged together, where one alone is small."""
+    """Windows of a model, this one and those before it, whose vintages are judged together where one alone is small."""
 
 
 class Reports(Frozen):
@@ -62,7 +65,7 @@ class Reports(Frozen):
     folder: str = "var/drift"
     """A folder, or a URL such as s3://bucket/prefix."""
     keep_days: Annotated[Days, Field(gt=0)] = 1_100
-    """Reports of windows that ended longer ago than this before the newest one with decisions expire."""
+    """Reports of windows that began longer than this before the newest one with decisions ended expire."""
     sample: Annotated[int, Field(ge=0)] = 5_000
     """Decisions in the Evidently report of a window, 0 for no report; the verdict itself is on every decision."""
     seed: int = 0

@@ -25,6 +25,7 @@ class Window:
 
     Cut by calendar: from `start` to before `end`. Cut by count: from the decision `ids[0]` at `start` to `ids[1]`
     at `end`, both included, because many decisions may bear one time.
+    since: from when on its vintage matured, which `vintages` tells; None where it stands alone.
     """
 
     start: datetime
@@ -32,6 +33,7 @@ class Window:
     digest: str
     decisions: int
     ids: tuple[str, str] | None = None
+    since: datetime | None = None
 
     @property
     def name(self) -> str:
@@ -58,12 +60,13 @@ class Window:
         return f"{model} AND decided_at <= {stamp(self.end)} AND {after} AND {before}"
 
     def vintage(self, days: int, pooled: int) -> tuple[datetime, datetime]:
-        """Decisions whose performance window of `days` became complete during this window, as [start, end).
+        """Decisions whose performance window became complete since the model's window before ended, as [start, end).
 
-        `pooled` spans of the window's length, this one and earlier ones, are taken together.
+        Of a window that stands alone: during `pooled` spans of its length, of which it is the last.
         """
         back = timedelta(days=days)
-        return self.start - (pooled - 1) * (self.end - self.start) - back, self.end - back
+        since = self.since or self.start - (pooled - 1) * (self.end - self.start)
+        return since - back, self.end - back
 
 
 def stamp(moment: datetime) -> str:
