@@ -1,4 +1,6 @@
 import json
+import signal
+import subprocess
 import sys
 import threading
 from datetime import UTC, datetime, timedelta
@@ -13,7 +15,9 @@ from credit_simulator import Event, Scenario
 from drift_monitor.cli import main
 from drift_monitor.retraining import Ledger, act
 from drift_monitor.settings import Retraining
+from drift_monitor.store import ReportStore
 from drift_monitor.trainers import Order, trainer
+from tests.drift_monitor.lender import ONE_MONTH, Lender
 from tests.drift_monitor.recorded import fill
 
 NOW = datetime(2024, 6, 1, tzinfo=UTC)
@@ -39,12 +43,12 @@ CRON_JOB = {
 }
 
 
-def order(cause="model: matured_loss"):
+def order(cause="model: matured_loss", performance_days=365):
     return Order(
         cause=cause,
         model_digest="a" * 64,
         dataset="simulated",
-        performance_days=365,
+        performance_days=performance_days,
         window="20240501T000000Z-aa",
         because="retrain: x",
         cut_off=NOW,
@@ -202,6 +206,14 @@ def test_github_gets_the_event_with_the_order(stand_in, monkeypatch):
     assert "secret" not in ledger.model_dump_json()
 
 
+def test_github_is_told_in_words_that_outcomes_are_known_at_once(stand_in, monkeypatch):
+    monkeypatch.setenv("GITHUB_TOKEN", "t")
+    settings = Retraining(by="github", repository="bank/scoring", github_api=stand_in.url)
+    act(order(performance_days=0), Ledger(), settings, trainer(settings), NOW)
+    ((_, _, body),) = stand_in.events
+    assert body["client_payload"]["performance_days"] == "0"  # `${{ 0 || '365' }}` is 365, `${{ '0' || '365' }}` is 0
+
+
 def test_github_that_refuses_is_in_the_ledger(stand_in, monkeypatch):
     monkeypatch.setenv("GITHUB_TOKEN", "t")
     stand_in.refuse = 401
@@ -222,6 +234,30 @@ def test_without_a_cluster_a_process_is_started_with_the_order(tmp_path):
 def test_a_process_that_cannot_be_started_is_in_the_ledger():
     settings = Retraining(by="process", command=("no-such-program",))
     assert act(order(), Ledger(), settings, trainer(settings), NOW).entries[0].result == "failed"
+
+
+def test_a_training_ends_with_the_monitor_that_waits_for_it(portfolio, tmp_path):
+    lender = Lender(portfolio, tmp_path)
+    lender.decisions.drop(columns="card_utilisation").to_parquet(lender.files.decisions)
+    (tmp_path / "table.yaml").write_text("version: 1\nrules: [{when: [quality], verdict: retrain}]\n")
+    reports = tmp_path / "reports"
+    command = [
+        sys.executable, "-m", "drift_monitor", "run", *ONE_MONTH, f"bundles=[{portfolio.bundle.path}]",
+        f"files.decisions={lender.files.decisions}", f"reports.folder={reports}", "reports.sample=0",
+        "windows.every=month", f"verdict_table={tmp_path / 'table.yaml'}", "retraining.by=process",
+        "retraining.command=[sh, -c, 'echo training; sleep 600 & wait']",
+    ]  # fmt: skip
+    monitor = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        assert "training\n" in iter(monitor.stdout.readline, "")
+        monitor.send_signal(signal.SIGTERM)
+        monitor.communicate(timeout=60)  # until nobody holds the pipe any more: neither the training nor its own child
+    finally:
+        monitor.kill()
+    assert monitor.returncode == 128 + signal.SIGTERM
+    assert not (reports / "retraining.json").exists()
+    with ReportStore(str(reports)).locked():
+        pass
 
 
 def test_a_process_whose_model_fails_its_gates_is_not_run_again_for_the_same_cause(tmp_path):

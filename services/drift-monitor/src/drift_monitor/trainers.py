@@ -8,10 +8,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import signal
 import subprocess
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
+from types import FrameType
 from typing import Any, Protocol
 
 import urllib3
@@ -23,6 +27,8 @@ from drift_monitor.settings import Retraining
 NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 LABEL = "drift-monitor/cause"
 TIMEOUT_S = 20.0
+GRACE_S = 10.0
+"""For a training that is ended to clean up."""
 
 
 class Order(Frozen):
@@ -127,7 +133,10 @@ class KubernetesJob:
 
 
 class Process:
-    """A process on this machine, for a checkout without a cluster; it is waited for, so there is never a second one."""
+    """A process on this machine, for a checkout without a cluster; it is waited for, so there is never a second one.
+
+    It ends with the monitor: what ran on would run without the monitor's lock, and without a line in the ledger.
+    """
 
     def __init__(self, command: tuple[str, ...]) -> None:
         self._command = command
@@ -136,7 +145,8 @@ class Process:
         """See Trainer."""
         environment: Mapping[str, str] = {**os.environ, **order.environment()}
         try:
-            code = subprocess.run(self._command, env=environment, check=False).returncode  # noqa: S603, the settings' own
+            with _raising_when_ended():
+                code = _run(self._command, environment)
         except OSError as error:
             raise RetrainingError(f"{self._command[0]}: {error.strerror}") from None
         return f"{' '.join(self._command)}, which ended with exit code {code}"
@@ -152,7 +162,9 @@ class GitHubDispatch:
     def start(self, order: Order) -> str | None:
         """See Trainer."""
         headers = {"Authorization": f"Bearer {self._token}", "Accept": "application/vnd.github+json"}
-        body = {"event_type": "retrain", "client_payload": order.model_dump(mode="json")}
+        # As text: an expression of a workflow takes the number 0 for nothing.
+        payload = order.model_dump(mode="json") | {"performance_days": str(order.performance_days)}
+        body = {"event_type": "retrain", "client_payload": payload}
         try:
             answer = urllib3.request(
                 "POST", self._url, headers=headers, body=json.dumps(body), timeout=TIMEOUT_S, retries=False
@@ -162,6 +174,44 @@ class GitHubDispatch:
         if answer.status != 204:
             raise RetrainingError(f"GitHub refused the event: {answer.status}")
         return "repository_dispatch"
+
+
+def _run(command: tuple[str, ...], environment: Mapping[str, str]) -> int:
+    """The exit code of a process, which with all that it starts ends before this is left."""
+    with subprocess.Popen(command, env=environment, process_group=0) as training:  # noqa: S603, the settings' own
+        try:
+            return training.wait()
+        except BaseException:
+            _end(training)
+            raise
+
+
+@contextmanager
+def _raising_when_ended() -> Iterator[None]:
+    """A signal that would end the monitor at once leaves as SystemExit instead, as SIGINT does as KeyboardInterrupt."""
+
+    def leave(number: int, _: FrameType | None) -> None:
+        sys.exit(128 + number)
+
+    ending = [one for one in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(one) == signal.SIG_DFL]
+    for one in ending:
+        signal.signal(one, leave)
+    try:
+        yield
+    finally:
+        for one in ending:
+            signal.signal(one, signal.SIG_DFL)
+
+
+def _end(training: subprocess.Popen[bytes]) -> None:
+    """End a training and whatever it started, which is a process group."""
+    try:
+        with suppress(ProcessLookupError, subprocess.TimeoutExpired):
+            os.killpg(training.pid, signal.SIGTERM)
+            training.wait(GRACE_S)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(training.pid, signal.SIGKILL)
 
 
 def _namespace() -> str:
