@@ -229,6 +229,14 @@ def test_a_table_with_unknown_evidence_is_refused_with_its_place(lender, tmp_pat
     assert "rules.0.when.0" in capsys.readouterr().err
 
 
+def test_a_table_that_is_no_text_is_refused_with_its_name(lender, tmp_path, capsys):
+    table = tmp_path / "table.yaml"
+    table.write_bytes(b"version: 1 \xff")
+    assert lender(overrides=[f"verdict_table={table}"])[0] == 2
+    error = capsys.readouterr().err
+    assert (str(table) in error, error.count("\n")) == (True, 1)
+
+
 def test_the_report_agrees_with_the_verdict_and_names_its_sample(lender, tmp_path):
     _, verdicts = lender(overrides=["reports.sample=2000"])
     folder = tmp_path / "reports" / verdicts[0]["window"]

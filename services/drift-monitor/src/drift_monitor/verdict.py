@@ -48,7 +48,7 @@ def read_table(path: Path | None = None) -> VerdictTable:
         return VerdictTable.model_validate(yaml.safe_load(source.read_text(encoding="utf-8")))
     except OSError as error:
         raise SettingsError(f"verdict table {path}: {error.strerror}") from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise SettingsError(f"verdict table {path}: is not YAML: {str(error).splitlines()[0]}") from None
     except ValidationError as error:
         first = error.errors(include_input=False)[0]
