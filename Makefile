@@ -151,7 +151,7 @@ confirm: setup ## commit that staging's model is healthy, so that production may
 	$(BIN)/credit-release confirm $(KIND) $(ARGS)
 
 rollback: setup ## restore what ran before: make rollback ENV=production REASON="why"
-	$(BIN)/credit-release rollback --env $(ENV) --reason "$(or $(REASON),by hand)" $(KIND)
+	$(BIN)/credit-release rollback --env $(ENV) --reason "$(or $(REASON),by hand)" $(KIND) $(ARGS)
 
 freeze: setup ## refuse promotions to an environment: make freeze ENV=production
 	$(BIN)/credit-release freeze --env $(ENV) $(KIND) $(ARGS)
