@@ -30,9 +30,11 @@ OTHERS = [
     'drift_monitor_estimated{figure="gini"}',
     'drift_monitor_estimated{figure="default_rate"}',
     'drift_monitor_missing_share{field="age"}',
+    'drift_monitor_promised{figure="gini"}',
     'drift_monitor_psi{field="age"}',
     'drift_monitor_realised{figure="gini"}',
     'drift_monitor_realised{figure="default_rate"}',
+    'drift_monitor_realised{figure="expected_default_rate"}',
     'drift_monitor_verdict{verdict="ok"}',
     'kube_deployment_spec_replicas{deployment="scoring-api"}',
     'kube_deployment_status_replicas_ready{deployment="scoring-api"}',
@@ -81,6 +83,34 @@ def test_every_panel_shows_something(tmp_path: Path) -> None:
     rules = [str(CHARTS / "monitoring/rules" / name) for name in ("availability.yaml", "latency.yaml")]
     path = tmp_path / "tests.yaml"
     path.write_text(yaml.safe_dump({"rule_files": rules, "evaluation_interval": "1m", "tests": [test]}))
+    result = run(program("promtool"), "test", "rules", str(path))
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_first_syncs_are_counted_though_their_counter_begins_with_them(tmp_path: Path) -> None:
+    (failed,) = [query.expression for query in QUERIES if query.panel == "Failed syncs, 1 hour"]
+    (syncs,) = [query.expression for query in QUERIES if query.panel == "Syncs"]
+    test = {
+        "input_series": [
+            {"series": 'argocd_app_sync_total{name="a", phase="Succeeded"}', "values": "3x200"},
+            {"series": 'argocd_app_sync_total{name="a", phase="Failed"}', "values": "_x100 1x100"},
+            {"series": 'argocd_app_sync_total{name="a", phase="Error"}', "values": "_x110 1x90"},
+        ],
+        "interval": "1m",
+        "promql_expr_test": [
+            {"expr": failed, "eval_time": time, "exp_samples": [{"labels": "{}", "value": count}]}
+            for time, count in (("90m", 0), ("105m", 1), ("115m", 2), ("180m", 0))
+        ]
+        + [
+            {
+                "expr": f"{syncs} > 0",
+                "eval_time": "102m",
+                "exp_samples": [{"labels": '{name="a", phase="Failed"}', "value": 1}],
+            }
+        ],
+    }
+    path = tmp_path / "tests.yaml"
+    path.write_text(yaml.safe_dump({"evaluation_interval": "1m", "tests": [test]}))
     result = run(program("promtool"), "test", "rules", str(path))
     assert result.returncode == 0, result.stdout + result.stderr
 

@@ -56,7 +56,7 @@ def _arriving() -> Panels:
         series(
             "Syncs",
             units.Short,
-            ("{{name}} {{phase}}", f"sum by (name, phase) (increase(argocd_app_sync_total[{RATE}]))"),
+            ("{{name}} {{phase}}", f"sum by (name, phase) ({_synced(RATE)})"),
         ),
         series(
             "Time to reconcile, p95",
@@ -106,7 +106,13 @@ def _not(label: str, well: str) -> str:
 
 
 def _failed() -> str:
-    return 'sum(increase(argocd_app_sync_total{phase=~"Failed|Error"}[1h])) or vector(0)'
+    return f"""sum({_synced("1h", '{phase=~"Failed|Error"}')}) or vector(0)"""
+
+
+def _synced(window: str, matcher: str = "") -> str:
+    """Syncs that ended in a window. The first of its sort makes the counter, which then has not increased."""
+    syncs = f"argocd_app_sync_total{matcher}"
+    return f"{syncs} unless {syncs} offset {window} or increase({syncs}[{window}])"
 
 
 def _waiting() -> str:
