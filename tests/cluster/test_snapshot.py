@@ -80,7 +80,7 @@ def pushed(main: str) -> str:
     """What `push` makes of the cluster's main."""
     here = commit_tree(main)
     repository = checkout.at(main)
-    bring(repository, here)
+    bring(repository, here, print)
     return sent(repository)
 
 
@@ -124,6 +124,32 @@ def test_a_push_keeps_what_machines_wrote_in_the_cluster(main: str) -> None:
     assert content(commit, "ml/releases/here.json") == "{}"
     assert "environments/production/model.yaml" not in git("ls-tree", "-r", "--name-only", commit)
     assert git("rev-parse", f"{commit}^") == cluster
+
+
+def test_what_machines_write_and_a_person_changed_is_named_until_both_sides_have_it(
+    main: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written = {"environments/staging/model.yaml": "model: {tag: promoted}\n", "ml/releases/promoted.json": "{}"}
+    cluster = committed(main, written)
+    cluster = pushed(cluster)
+    assert capsys.readouterr().out == ""
+    write("environments/staging/model.yaml", "model: {tag: typed-over}\n")
+    write("environments/production/model.yaml", "model: {tag: typed-by-hand}\n")
+    write("ml/releases/promoted.json", "{forged}")
+    for _ in range(2):
+        assert pushed(cluster) == cluster
+        lines = capsys.readouterr().out.splitlines()
+        assert [line.split()[0] for line in lines] == [
+            "environments/production/model.yaml",
+            "environments/staging/model.yaml",
+            "ml/releases/promoted.json",
+        ]
+        assert all("is not sent: the cluster's stays" in line for line in lines)
+    Path("environments/production/model.yaml").unlink()
+    for path, text in written.items():
+        write(path, text)
+    assert pushed(cluster) == cluster
+    assert capsys.readouterr().out == ""
 
 
 def test_no_push_undoes_a_freeze_nor_the_monitor_s_settings(main: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import urllib.request
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -29,14 +30,23 @@ def install() -> None:
     Raises:
         DeliveryError: its manifest cannot be read.
     """
-    about = yaml.safe_load(INSTALL.read_text())
-    manifest = _read(os.environ.get("ARGOCD_MANIFEST") or about["manifest"])
-    apply(adapted(yaml.load_all(manifest, yaml.CSafeLoader), about))
+    apply(adapted(_manifest(), _about()))
     for workload in ("deployment/argocd-repo-server", "deployment/argocd-applicationset-controller"):
         kubectl("rollout", "status", workload, "--namespace", NAMESPACE, "--timeout", "300s")
     kubectl(
         "rollout", "status", "statefulset/argocd-application-controller", "--namespace", NAMESPACE, "--timeout", "300s"
     )
+
+
+def image() -> str:
+    """The one image of Argo CD's own programs, from the registry that the manifest takes it from.
+
+    Raises:
+        DeliveryError: its manifest cannot be read.
+    """
+    named = ("Deployment", "argocd-repo-server")
+    (server,) = [found for found in _manifest() if (found["kind"], found["metadata"]["name"]) == named]
+    return str(server["spec"]["template"]["spec"]["containers"][0]["image"])
 
 
 def adapted(objects: Iterable[Object], about: dict[str, Any]) -> list[dict[str, Any]]:
@@ -66,6 +76,20 @@ def bootstrap(environments: Iterable[str]) -> list[str]:
     objects = [found for found in yaml.safe_load_all(rendered) if found]
     apply(objects)
     return [name for found in objects if found["kind"] == "ApplicationSet" for name in _made_by(found)]
+
+
+def _about() -> dict[str, Any]:
+    about: dict[str, Any] = yaml.safe_load(INSTALL.read_text())
+    return about
+
+
+def _manifest() -> list[Object]:
+    return _objects(os.environ.get("ARGOCD_MANIFEST") or _about()["manifest"])
+
+
+@cache
+def _objects(source: str) -> list[Object]:
+    return list(yaml.load_all(_read(source), yaml.CSafeLoader))
 
 
 def _made_by(applications: Object) -> list[str]:

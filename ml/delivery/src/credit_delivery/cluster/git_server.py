@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from credit_delivery.cluster.kubectl import items, kubectl
+import yaml
+
+from credit_delivery.cluster.kubectl import apply, items, kubectl
 from credit_delivery.cluster.nodes import CONTEXT
 from credit_delivery.programs import run
 
@@ -18,9 +20,12 @@ REF = "refs/kind/main"
 """Where this clone keeps what the cluster's main was last seen to be."""
 
 
-def start() -> None:
-    """Make the server unless it is there, and wait for it."""
-    kubectl("apply", "--server-side", "--filename", str(MANIFEST))
+def start(image: str) -> None:
+    """Make the server of an image that has git, unless it is there, and wait for it."""
+    objects = list(yaml.safe_load_all(MANIFEST.read_text()))
+    (server,) = [found for found in objects if found["kind"] == "StatefulSet"]
+    server["spec"]["template"]["spec"]["containers"][0]["image"] = image
+    apply(objects)
     kubectl("rollout", "status", "statefulset/git-server", "--namespace", "git-server", "--timeout", "180s")
 
 

@@ -31,12 +31,21 @@ def check() -> None:
     if not lines and not succeeds(["docker", "info"]):
         lines.append("docker does not answer: start its daemon, and let this user reach it")
     if not lines and not exists():
-        lines += [f"port {port} is taken: stop what listens there" for port in ports() if _taken(port)]
-        gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-        if gib < MEMORY_GIB:
-            lines.append(f"{gib:.0f} GiB of memory are too little: {MEMORY_GIB} are needed")
+        lines += _unfit()
     if lines:
         raise ToolsMissingError("\n".join(lines))
+
+
+def _unfit() -> list[str]:
+    """What keeps a cluster from being made although every program is there."""
+    lines = [f"port {port} is taken: stop what listens there" for port in ports() if _taken(port)]
+    # Docker's own memory: on Docker Desktop it is a virtual machine's, less than the computer has.
+    gib = int(run(["docker", "info", "--format", "{{.MemTotal}}"])) / 2**30
+    if gib < MEMORY_GIB:
+        lines.append(f"docker has {gib:.1f} GiB of memory: give it at least {MEMORY_GIB}")
+    if run(["git", "rev-parse", "--is-shallow-repository"]).strip() == "true":
+        lines.append("this clone is shallow, and the cluster gets its history: `git fetch --unshallow`")
+    return lines
 
 
 def ports() -> list[int]:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import fnmatch
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from credit_delivery.errors import CommandFailedError, RefusedError
@@ -35,6 +36,9 @@ CHANGED_TWICE = (
     "was changed here and in the cluster since the last push: take the cluster's with `git -C var/kind/repository show "
     "main:{path} > {path}`, `make push`, and change it again"
 )
+LEFT_OUT = (
+    "is not sent: the cluster's stays, which `make promote`, `make rollback` and `credit-release bump --kind` write"
+)
 MESSAGE = "Snapshot of the working tree"
 """By which the last one is found again."""
 
@@ -45,18 +49,15 @@ def commit_tree(main: str = "") -> str:
     It is the last snapshot itself when nothing differs. Machine-written files stay as they were there.
     """
     last = _last(main) if main else ""
-    with tempfile.TemporaryDirectory() as folder:
-        index = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
-        run(["git", "read-tree", "HEAD"], environment=index)
-        run(["git", "add", "--all"], environment=index)
+    with _working_tree() as index:
         if last:
             _keep(last, main, index)
         tree = run(["git", "write-tree"], environment=index).strip()
     return _commit(tree, last or run(["git", "rev-parse", "HEAD"]).strip())
 
 
-def bring(repository: Repository, commit: str) -> None:
-    """Merge a snapshot into what the clone of the cluster's git has checked out.
+def bring(repository: Repository, commit: str, say: Callable[[str], None]) -> None:
+    """Merge a snapshot into what the clone of the cluster's git has checked out, and `say` what it leaves out.
 
     So what changed there since the last snapshot stays: what machines wrote, and what `freeze` and `drift` say in
     people's files.
@@ -64,6 +65,8 @@ def bring(repository: Repository, commit: str) -> None:
     Raises:
         RefusedError: the same lines of a file were changed here and there.
     """
+    for path in _left_out(commit, repository.head()):
+        say(f"{path} {LEFT_OUT}")
     try:
         repository.git("merge", "--quiet", "--no-ff", "--strategy-option=no-renames", "--message", "Push", commit)
     except CommandFailedError:
@@ -74,6 +77,27 @@ def bring(repository: Repository, commit: str) -> None:
         raise RefusedError(
             "the working tree", [f"{path} {CHANGED_TWICE.format(path=path)}" for path in files]
         ) from None
+
+
+@contextmanager
+def _working_tree() -> Iterator[dict[str, str]]:
+    """An index of all that is here, as the environment in which git uses it."""
+    with tempfile.TemporaryDirectory() as folder:
+        index = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
+        run(["git", "read-tree", "HEAD"], environment=index)
+        run(["git", "add", "--all"], environment=index)
+        yield index
+
+
+def _left_out(commit: str, main: str) -> list[str]:
+    """Files that machines write and somebody changed here since the last snapshot, to what `main` does not have."""
+    with _working_tree() as index:
+        differing = [
+            set(run(["git", "diff-index", "--cached", "--name-only", other], environment=index).splitlines())
+            for other in (commit, main)
+        ]
+    # A release that was made in the cluster need not be here.
+    return sorted(path for path in set.intersection(*differing) if _machine_written(path) or Path(path).exists())
 
 
 def _last(main: str) -> str:

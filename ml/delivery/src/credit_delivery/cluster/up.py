@@ -66,7 +66,7 @@ def up(*, training: bool = False) -> None:
                 secrets.provide(environment)
             secrets.provide_monitoring()
         with step("git server with a snapshot of the working tree", f"{KUBECTL} describe pods --namespace git-server"):
-            git_server.start()
+            git_server.start(argocd.image())
             repository.push("main")
         with step("Argo CD", f"{KUBECTL} describe pods --namespace {argocd.NAMESPACE}"):
             argocd.install()
@@ -133,7 +133,7 @@ def _with_changes(main: str) -> Repository:
     """The clone of the cluster's git at `main`, or at its beginning, with what changed in the working tree since."""
     here = snapshot.commit_tree(main)
     repository = checkout.at(main or here)
-    snapshot.bring(repository, here)
+    snapshot.bring(repository, here, print)
     return repository
 
 
