@@ -10,6 +10,13 @@ from .world import World
 VERBS = ["build", "promote", "check", "evidence", "confirm", "rollback", "history", "bump", "freeze"]
 
 
+class Interrupted(io.StringIO):
+    """A terminal where Ctrl-C is pressed at the question."""
+
+    def readline(self, _: int | None = -1, /) -> str:
+        raise KeyboardInterrupt
+
+
 def run(*arguments: str) -> None:
     main(list(arguments))
 
@@ -76,6 +83,26 @@ def test_without_the_tag_typed_nothing_is_merged(
     with pytest.raises(SystemExit):
         run("promote", "a", "--to", "staging", "--holdout", str(world.holdout), "--merge")
     assert "not approved" in capsys.readouterr().err
+    assert world.commits() == commits
+
+
+@pytest.mark.parametrize(
+    ("terminal", "code", "said"), [(io.StringIO(), 1, "nobody is there to answer"), (Interrupted(), 130, "interrupted")]
+)
+def test_who_cannot_answer_or_leaves_is_told_so_in_a_line(
+    terminal: io.StringIO,
+    code: int,
+    said: str,
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    commits = world.commits()
+    monkeypatch.setattr("sys.stdin", terminal)
+    with pytest.raises((SystemExit, KeyboardInterrupt)) as ended:
+        run("promote", "a", "--to", "staging", "--holdout", str(world.holdout), "--merge")
+    assert ended.value.args == (code,)
+    assert capsys.readouterr().err.startswith(f"credit-release promote: {said}")
     assert world.commits() == commits
 
 

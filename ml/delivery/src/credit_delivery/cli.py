@@ -1,4 +1,4 @@
-"""The command `credit-release`: one verb per thing that is done. Errors are one line, and exit code 1."""
+"""The command `credit-release`: one verb per thing that is done. Errors are one line and exit code 1, Ctrl-C is 130."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from credit_contract.errors import ContractError
 from credit_delivery import commands
@@ -24,6 +24,8 @@ Verb = Callable[[argparse.Namespace], None]
 CHARTS = Path("charts")
 API_KEY = "SCORING_API_KEY"
 TELL_EVERY_S = 10.0
+INTERRUPTED = 128 + signal.SIGINT
+"""As a shell has it."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -33,8 +35,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         verb(chosen)
     except (ContractError, DeliveryError) as error:
-        print(f"credit-release {chosen.command}: {error}", file=sys.stderr)
-        sys.exit(1)
+        _end(chosen.command, str(error), 1)
+    except EOFError:
+        _end(chosen.command, "nobody is there to answer, nothing was approved: run it on a terminal", 1)
+    except KeyboardInterrupt:
+        _end(chosen.command, "interrupted", INTERRUPTED)
+
+
+def _end(command: str, why: str, code: int) -> NoReturn:
+    print(f"credit-release {command}: {why}", file=sys.stderr)
+    sys.exit(code)
 
 
 def _parser() -> argparse.ArgumentParser:
