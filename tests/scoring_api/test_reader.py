@@ -179,9 +179,25 @@ def test_columns_and_rows_in_any_order_are_the_same_applicants(
     assert_same_arrays(batch, people)
 
 
-@given(st.permutations([*RIGHT]), st.sampled_from([*RIGHT]), ODD)
+WHOLE = st.lists(st.fixed_dictionaries(RIGHT | ALSO), min_size=1, max_size=5)
+
+
+@given(WHOLE, st.permutations([*RIGHT, *ALSO]))
+def test_columns_may_hold_what_is_not_scored_too(people: list[dict[str, Any]], columns: list[str]) -> None:
+    batch = READER.read(matrix_body(columns, people))
+    assert_same_arrays(batch, people)
+    assert (batch.form, batch.not_scored) == ("columns", ("sex", "duration"))
+    assert batch.values() == [{name: person[name] for name in RIGHT} for person in people]
+    sexes = [{"sex": person["sex"], **person["monitoring_attributes"]}["sex"] for person in people]
+    assert batch.monitoring() == [{"sex": sex} if sex is not None else {} for sex in sexes]
+
+
+OTHERS = {"sex": None, "duration": 3.5, "monitoring_attributes": {"sex": "f"}}
+
+
+@given(st.permutations([*RIGHT, *ALSO]), st.sampled_from([*RIGHT, *ALSO]), ODD)
 def test_a_wrong_value_in_a_matrix_is_judged_as_elsewhere(columns: list[str], name: str, value: Any) -> None:
-    person = {**GOOD, name: value}
+    person = {**GOOD, **OTHERS, name: value}
     body = json.dumps(
         {"columns": columns, "rows": [[person[name] for name in columns]]}, separators=(",", ":")
     ).encode()

@@ -119,6 +119,16 @@ def test_a_body_that_cannot_be_scored_is_refused_with_a_reason(
     assert (answer.status_code, answer.json()["code"]) == (status, code)
 
 
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/v1/score", 200), ("/predict", 200), ("/v1/preview", 422), ("/api/prediction?cus_id=C-1", 422)],
+)
+def test_attributes_for_monitoring_may_be_a_column(client: httpx.Client, path: str, status: int) -> None:
+    person = {**GOOD, "monitoring_attributes": {"sex": "f"}}
+    answer = client.post(path, json={"columns": [*person], "rows": [[*person.values()]]})
+    assert answer.status_code == status
+
+
 def test_other_methods_are_named(client: httpx.Client) -> None:
     answer = client.get("/v1/score")
     assert (answer.status_code, answer.headers["allow"], answer.json()["code"]) == (405, "POST", "method_not_allowed")

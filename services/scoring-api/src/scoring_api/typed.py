@@ -134,6 +134,8 @@ class TypedDecoder:
 
     def _order(self, columns: tuple[str, ...]) -> tuple[Layout, msgspec.json.Decoder[Any]]:
         layout = _layout(self._schema, columns, tuple)
+        if MONITORING in columns:  # an object among the values, for which there is no decoder here
+            raise msgspec.ValidationError("columns")
         fields = [self._schema[name] for name in columns]
         types = tuple(_type(f) | None if f.optional or f.role != "used" else _type(f) for f in fields)
         rows = Annotated[list[tuple[types]], self._at_most]  # type: ignore[valid-type]
