@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from credit_contract.applicant import check, decode, encode, expectation, from_text, problems_of
+from credit_contract.applicant import MAX_PROBLEMS, check, decode, encode, expectation, from_text, problems_of
 from credit_contract.errors import ApplicantError
 from credit_contract.schema import Field
 
@@ -73,6 +73,11 @@ def test_text_is_read_by_the_fields_kind_and_what_cannot_be_read_is_refused(sche
     )
     assert rows[0] == {"income": 12.5, "job": "a", "debts": None}
     assert {(p.field, p.code) for p in problems_of(schema, rows[1])} == {("income", "type"), ("job", "category")}
+
+
+def test_of_unknown_fields_no_more_are_told_than_of_all_applicants_together(schema):
+    found = problems_of(schema, {f"field{number}": 1 for number in range(10 * MAX_PROBLEMS)})
+    assert [p.code for p in found] == ["unknown_field"] * MAX_PROBLEMS + ["missing"] * 2
 
 
 @pytest.mark.parametrize("text", ["1_000", " 12", "12 ", "nan", "inf", "1e", "0x10", "١٢", "1,5"])

@@ -70,6 +70,7 @@ def test_a_csv_file_says_what_answered_and_what_it_left_out(client: httpx.Client
         (f"{HEADER}\n1,many,0.5,own,1\n".encode(), 422, "income: type"),
         (f"{HEADER}\n1,nan,0.5,own,1\n".encode(), 422, "income: type"),
         (f'{HEADER}\n1,2,0.5,"own,1\n'.encode(), 400, "line"),
+        (f"{HEADER}\n{'12,' * 30_000}\n".encode(), 400, "line 2: longer than 65,536"),
     ],
 )
 def test_a_damaged_file_is_refused_with_the_place(
@@ -79,6 +80,13 @@ def test_a_damaged_file_is_refused_with_the_place(
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/problem+json"
     assert words in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("kinds", [["application/json"], ["text/csv", "application/json"], ["application/json", ""]])
+def test_only_files_may_be_as_large_as_files(client: httpx.Client, kinds: list[str]) -> None:
+    headers = [("content-type", kind) for kind in kinds]
+    answer = client.post("/predict", content=b"[" + b" " * 5_000_000 + b"]", headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
 
 
 def test_a_file_may_come_as_a_plain_field_of_a_form(client: httpx.Client) -> None:

@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -70,14 +71,14 @@ def fault(field: Field, value: Any) -> str | None:
 
 
 def problems_of(schema: FeatureSchema, applicant: Mapping[str, Any], row: int = 0) -> list[Problem]:
-    """Everything wrong with one applicant; fields that are not scored are checked when they are there.
+    """Everything wrong with one applicant, but of unknown fields the first hundred; fields that are not scored are
+    checked when they are there.
 
     Fields that are not scored may be absent or null.
     """
+    unknown = (name for name in applicant if name not in schema.by_name)
     found = [
-        Problem(row, str(name), "unknown_field", "only fields of the schema")
-        for name in applicant
-        if name not in schema.by_name
+        Problem(row, str(name), "unknown_field", "only fields of the schema") for name in islice(unknown, MAX_PROBLEMS)
     ]
     for field in schema.fields:
         scored = field.role == "used"

@@ -217,9 +217,8 @@ class Edge:
                 message = {**message, "headers": [*message["headers"], identified(ask.request_id)]}
             await send(message)
 
-        at_most = self._limits.max_file_bytes if scope["path"] == UPLOAD else self._limits.max_body_bytes
         scope["state"] = {"request_id": ask.request_id, "started": ask.started, "stages": ask.stages}
-        with closing(Body(self._room, dict(scope["headers"]), receive, at_most)) as body:
+        with closing(Body(self._room, dict(scope["headers"]), receive, self._at_most(scope))) as body:
             try:
                 await self.app(scope, body.receive, watched)
             except Exception as error:
@@ -227,6 +226,13 @@ class Edge:
                     raise
                 _log_fault(error, ask.request_id)  # the answer has begun: only the log can still be told
         return status
+
+    def _at_most(self, scope: Scope) -> int:
+        """Bytes of a body: JSON takes many times its own memory, so that only files may be larger."""
+        is_file = scope["path"] == UPLOAD and not any(
+            name == b"content-type" and is_json(value) for name, value in scope["headers"]
+        )
+        return self._limits.max_file_bytes if is_file else self._limits.max_body_bytes
 
     def _admit(self) -> None:
         if self._in_flight > self._limits.max_in_flight:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
 import msgspec
@@ -67,7 +67,7 @@ class Reader:
     def judge(self, document: Any) -> Batch:
         """Parsed JSON, by the contract's own check; raises what `read` raises."""
         if isinstance(document, dict) and set(document) == MATRIX_KEYS and not MATRIX_KEYS & set(self._schema.by_name):
-            return self.judge_rows(_rows_of(document), "columns")
+            return self.judge_rows(_rows_of(document, self._max_applicants), "columns")
         return self.judge_rows(document, "list") if isinstance(document, list) else self.judge_rows([document], "one")
 
     def judge_rows(self, rows: Sequence[Any], form: Form, limit: int | None = None) -> Batch:
@@ -98,22 +98,19 @@ class Reader:
         if not isinstance(row, dict):
             return [Problem(index, "", "type", "an object with the fields of one applicant")]
         applicant = {name[:MAX_NAME]: value for name, value in row.items() if name != MONITORING}
-        return problems_of(self._schema, applicant, index) + self._monitoring_problems(row, index)
+        attributes = self._monitoring_problems(row[MONITORING], index) if MONITORING in row else ()
+        return [*problems_of(self._schema, applicant, index), *islice(attributes, MAX_PROBLEMS)]
 
-    def _monitoring_problems(self, row: Mapping[str, Any], index: int) -> list[Problem]:
-        if MONITORING not in row:
-            return []
-        attributes = row[MONITORING]
+    def _monitoring_problems(self, attributes: Any, index: int) -> Iterator[Problem]:
         if not isinstance(attributes, dict):
-            return [Problem(index, MONITORING, "type", "an object with protected fields")]
-        found = []
+            yield Problem(index, MONITORING, "type", "an object with protected fields")
+            return
         for name, value in attributes.items():
             where = f"{MONITORING}/{name[:MAX_NAME]}"
             if name not in self._protected:
-                found.append(Problem(index, where, "unknown_field", "only protected fields of the schema"))
+                yield Problem(index, where, "unknown_field", "only protected fields of the schema")
             elif value is not None and (code := fault(self._schema[name], value)):
-                found.append(Problem(index, where, code, expectation(self._schema[name])))
-        return found
+                yield Problem(index, where, code, expectation(self._schema[name]))
 
     def _scored(self, row: Mapping[str, Any]) -> dict[str, Any]:
         return {field.name: row.get(field.name) for field in self._schema.scored_fields}
@@ -166,7 +163,7 @@ def _with_wild_numbers(body: bytes) -> Any:
     return json.loads(body.decode())
 
 
-def _rows_of(matrix: Mapping[str, Any]) -> list[Any]:
+def _rows_of(matrix: Mapping[str, Any], limit: int) -> list[Any]:
     columns, rows = matrix["columns"], matrix["rows"]
     if not isinstance(columns, list) or not all(isinstance(name, str) for name in columns):
         raise InvalidRequestError("columns: must be a list of field names")
@@ -174,6 +171,8 @@ def _rows_of(matrix: Mapping[str, Any]) -> list[Any]:
         raise InvalidRequestError("columns: a field is named twice")
     if not isinstance(rows, list):
         raise InvalidRequestError("rows: must be a list of lists")
+    if len(rows) > limit:
+        raise TooManyApplicantsError(limit)
     for index, row in enumerate(rows):
         if not isinstance(row, list) or len(row) != len(columns):
             raise InvalidRequestError(f"rows/{index}: must be a list of {len(columns)} values, one for each column")

@@ -57,7 +57,7 @@ async def predict(request: Request, service: Service, question: QuestionOnce) ->
 
 def _read(upload: Upload, schema: FeatureSchema, limit: int) -> Rows:
     if upload.media_type == CSV:
-        return table.read_csv(schema, upload.content)
+        return table.read_csv(schema, upload.content, limit)
     from scoring_api import parquet  # takes a tenth of a second, and most services never get such a file
 
     return parquet.read_rows(schema, upload.content, limit)

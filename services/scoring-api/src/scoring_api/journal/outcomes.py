@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
+from itertools import islice
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, select
@@ -49,15 +50,19 @@ def parse_outcomes(rows: Iterable[Mapping[Any, Any]], today: date, *, listed: bo
     """Rows with `decision_id`, `outcome` (paid or defaulted) and `date` (ISO 8601, not in the future), as from a file.
 
     Raises:
-        InvalidOutcomeError: with each row (from 0) and column that is wrong.
+        InvalidOutcomeError: with each row (from 0) and column that is wrong, the first hundred; no row beyond is read.
     """
-    checked = list(rows)
-    found = [problem for number, row in enumerate(checked) for problem in _problems(number, row, today)]
+    told: list[Outcome] = []
+    found: list[Problem] = []
+    for number, row in enumerate(rows):
+        found += islice(_problems(number, row, today), MAX_PROBLEMS - len(found))
+        if len(found) == MAX_PROBLEMS:
+            break
+        if not found:
+            told.append(Outcome(row["decision_id"], row["outcome"] == "defaulted", _day(row["date"]).isoformat()))
     if found:
-        raise InvalidOutcomeError(found[:MAX_PROBLEMS], listed=listed)
-    return [
-        Outcome(row["decision_id"], row["outcome"] == "defaulted", _day(row["date"]).isoformat()) for row in checked
-    ]
+        raise InvalidOutcomeError(found, listed=listed)
+    return told
 
 
 def _problems(number: int, row: Mapping[Any, Any], today: date) -> Iterator[Problem]:
