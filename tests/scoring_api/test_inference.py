@@ -102,6 +102,10 @@ def test_all_outputs_may_be_asked_for_in_binary(client: httpx.Client) -> None:
     assert all("data" not in output for output in told["outputs"])
 
 
+def decisions(client: httpx.Client) -> list[str]:
+    return [line for line in client.get("/metrics").text.splitlines() if line.startswith("scoring_api_decisions_total")]
+
+
 def changed(**inputs: Any) -> dict[str, Any]:
     """A good request with members of its first tensor changed."""
     good = request([GOOD])
@@ -124,6 +128,7 @@ def changed(**inputs: Any) -> dict[str, Any]:
         ({**request([GOOD]), "inputs": request([GOOD])["inputs"][:1] * 2}, 422, "occurs twice"),
         ({**request([GOOD]), "inputs": []}, 422, "numbers and categories"),
         ({**request([GOOD]), "outputs": [{"name": "mood"}]}, 422, "no output mood"),
+        ({**request([GOOD]), "outputs": [{"name": "pd"}] * 2}, 422, "wanted twice"),
         ({"inputs": 3}, 400, "no inference request"),
         (request([GOOD] * 1001), 413, "at most 1000"),
     ],
@@ -131,9 +136,11 @@ def changed(**inputs: Any) -> dict[str, Any]:
 def test_what_is_no_request_is_refused_where_clients_look(
     client: httpx.Client, body: Any, status: int, words: str
 ) -> None:
+    before = decisions(client)
     answer = client.post(INFER, json=body)
     assert answer.status_code == status
     assert words in answer.json()["error"]
+    assert decisions(client) == before
 
 
 @pytest.mark.parametrize(

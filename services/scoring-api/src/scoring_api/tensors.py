@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -52,11 +52,12 @@ class InferRequest(msgspec.Struct):
 _decoder = msgspec.json.Decoder(InferRequest)
 
 
-def decode(body: bytes, header_length: int | None) -> tuple[InferRequest, dict[str, Array]]:
-    """A request and its tensors by name; `header_length` is the JSON part's, when binary data follows it.
+def decode(body: bytes, header_length: int | None, outputs: Collection[str]) -> tuple[InferRequest, dict[str, Array]]:
+    """A request for some of `outputs`, and its tensors by name; `header_length` is the JSON part's, when binary data
+    follows it.
 
     Raises:
-        MalformedBodyError, InvalidRequestError: with the tensor that does not fit.
+        MalformedBodyError, InvalidRequestError: with the tensor that does not fit, or the output that there is not.
     """
     if header_length is not None and not 0 <= header_length <= len(body):
         raise MalformedBodyError(f"Inference-Header-Content-Length is {header_length}, the body has {len(body)} bytes")
@@ -64,6 +65,7 @@ def decode(body: bytes, header_length: int | None) -> tuple[InferRequest, dict[s
         request = _decoder.decode(body[:header_length])
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedBodyError(f"the body is no inference request: {error}") from None
+    _check_outputs([output.name for output in request.outputs], outputs)
     rest = memoryview(body)[len(body) if header_length is None else header_length :]
     arrays: dict[str, Array] = {}
     for tensor in request.inputs:
@@ -80,16 +82,11 @@ def encode(
 ) -> tuple[bytes, int | None]:
     """A response with the wanted outputs (datatype and values of each, all of shape [n]), and its JSON part's length
     when binary data follows.
-
-    Raises:
-        InvalidRequestError: an output is wanted that there is not.
     """
     everything = bool(request.parameters.get("binary_data_output", False))
     wanted = request.outputs or [Requested(name) for name in outputs]
     described, binary = [], []
     for requested in wanted:
-        if requested.name not in outputs:
-            raise InvalidRequestError(f"there is no output {requested.name[:100]}, only {', '.join(outputs)}")
         datatype, values = outputs[requested.name]
         tensor: dict[str, Any] = {"name": requested.name, "datatype": datatype, "shape": [len(values)]}
         if requested.parameters.get("binary_data", everything):
@@ -102,6 +99,13 @@ def encode(
     identified = {"id": request.id} if request.id is not None else {}
     text = orjson.dumps({**head, **identified, "outputs": described})
     return b"".join([text, *binary]), len(text) if binary else None
+
+
+def _check_outputs(wanted: Sequence[str], known: Collection[str]) -> None:
+    if unknown := [name for name in wanted if name not in known]:
+        raise InvalidRequestError(f"there is no output {unknown[0][:100]}, only {', '.join(known)}")
+    if len(set(wanted)) < len(wanted):
+        raise InvalidRequestError("an output is wanted twice")
 
 
 def _array(tensor: Input, rest: memoryview) -> tuple[Array, memoryview]:

@@ -112,7 +112,7 @@ async def infer(
         raise UnsupportedMediaTypeError(f"send {JSON} or {TENSORS}")
     body, header_length, bundle = await request.body(), _header_length(request), serving.model.bundle
     start = perf_counter()
-    wanted, arrays = tensors.decode(body, header_length)
+    wanted, arrays = tensors.decode(body, header_length, OUTPUTS)
     batch = read_arrays(bundle.schema, arrays, service.max_applicants)
     service.took([question], "parse", start, perf_counter())
     answer = await service.answer(serving, batch, question)
