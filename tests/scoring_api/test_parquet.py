@@ -208,6 +208,7 @@ def test_a_result_may_have_any_name_in_any_folder(bundle: Bundle, tmp_path: Path
     [
         ("absent.parquet", [], "absent.parquet: there is no such file"),
         ("torn.parquet", [], "torn.parquet: the file is not Parquet"),
+        ("empty.parquet", [], "empty.parquet: the file holds no applicants"),
         ("good.parquet", ["--out", "nowhere/out.parquet"], "nowhere/out.parquet: No such file or directory"),
     ],
 )
@@ -216,6 +217,7 @@ def test_a_file_that_the_command_cannot_use_is_one_line(
 ) -> None:
     (tmp_path / "torn.parquet").write_bytes(b"PAR1")
     (tmp_path / "good.parquet").write_bytes(parquet(PEOPLE))
+    pq.write_table(pa.Table.from_pylist(PEOPLE).slice(0, 0), tmp_path / "empty.parquet")
     assert score(tmp_path / name, bundle, *more) == 2
     told = capsys.readouterr().err
     assert words in told

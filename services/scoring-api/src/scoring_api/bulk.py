@@ -65,6 +65,8 @@ def score_file(bundle: Path, source: Path, out: Path) -> str:
 
 
 def _scored(model: ServedModel, applicants: ParquetFile, folder: Path) -> Results:
+    if not applicants.applicants:
+        raise InvalidRequestError("the file holds no applicants")
     results, progress = Results(model, folder), Progress(applicants.applicants)
     for window in applicants.windows():
         results.add(window)
