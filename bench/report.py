@@ -40,7 +40,9 @@ def page(figures: Figures, name: str) -> str:
     """All figures as Markdown, with the plot of that name."""
     servers = figures["servers"]
     measured = [one for one in CONTENDERS if servers.get(one.name, {}).get("rounds")]
-    missing = [(one.name, servers[one.name]["failed"]) for one in CONTENDERS if "failed" in servers.get(one.name, {})]
+    missing = [
+        (one.name, servers.get(one.name, {}).get("failed", "left out")) for one in CONTENDERS if one not in measured
+    ]
     lines = [
         "<!-- Written by `make bench`; do not edit. -->",
         "# Benchmarks",
