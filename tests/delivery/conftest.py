@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import chdir
 from pathlib import Path
 
 import pytest
@@ -37,8 +38,7 @@ def bare(tmp_path_factory: pytest.TempPathFactory, _surroundings: Path) -> World
 @pytest.fixture(scope="session")
 def released(bare: World, tmp_path_factory: pytest.TempPathFactory) -> World:
     made = moved(bare, tmp_path_factory.mktemp("released"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(made.root)
+    with chdir(made.root):
         made.release("a")
         made.release("b", intercept=0.2)
         made.release("c", intercept=-0.3, slope=-2.5)
@@ -48,8 +48,7 @@ def released(bare: World, tmp_path_factory: pytest.TempPathFactory) -> World:
 @pytest.fixture(scope="session")
 def two_promoted(released: World, tmp_path_factory: pytest.TempPathFactory) -> World:
     made = moved(released, tmp_path_factory.mktemp("promoted"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(made.root)
+    with chdir(made.root):
         made.promote("staging", "a")
         made.promote("staging", "b")
     return made

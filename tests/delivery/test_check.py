@@ -1,4 +1,5 @@
 import json
+from contextlib import chdir
 from pathlib import Path
 
 import pytest
@@ -22,8 +23,7 @@ EVIDENCE = "environments/staging/evidence/b.json"
 @pytest.fixture(scope="module")
 def proposal(released: World, tmp_path_factory: pytest.TempPathFactory) -> World:
     made = moved(released, tmp_path_factory.mktemp("proposal"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(made.root)
+    with chdir(made.root):
         made.promote("staging", "a")
         made.git("checkout", "--quiet", propose(made.repository, "staging", "b", made.rebuild).branch)
     return made

@@ -182,11 +182,10 @@ def _confirm(chosen: argparse.Namespace) -> None:
 
 def _sent(repository: Repository, chosen: argparse.Namespace, withdrawn: WithdrawnError) -> None:
     """Push what was taken back; who cannot is told of both."""
-    if chosen.push or chosen.kind:
-        try:
-            repository.push(repository.branch())
-        except RepositoryError as error:
-            raise DeliveryError(f"{withdrawn}\n  - {error}") from None
+    try:
+        _pushed(repository, chosen)
+    except RepositoryError as error:
+        raise DeliveryError(f"{withdrawn}\n  - {error}") from None
 
 
 def _rollback(chosen: argparse.Namespace) -> None:
@@ -233,11 +232,18 @@ def _committed(repository: Repository, chosen: argparse.Namespace, commit: str |
     if commit is None:
         print(f"nothing to do: {otherwise}")
         return
-    if sent := chosen.push or chosen.kind:
-        repository.push(repository.branch())
+    sent = _pushed(repository, chosen)
     print(f"committed {commit[:12]}" + ("" if sent else "; nothing changes until it is pushed"))
     if chosen.kind:
         _refresh()
+
+
+def _pushed(repository: Repository, chosen: argparse.Namespace) -> bool:
+    """Whether commits were asked to go to origin, as on kind they always do; then they have gone."""
+    asked: bool = chosen.push or chosen.kind
+    if asked:
+        repository.push(repository.branch())
+    return asked
 
 
 def _repository(chosen: argparse.Namespace) -> Repository:

@@ -97,12 +97,17 @@ class Repository:
 
     def tracked(self, path: str, revision: str = "HEAD") -> list[str]:
         """Paths of all files below a folder at a commit; its own where it is no folder, such as a link."""
-        return self.git("ls-tree", "-r", "-z", "--name-only", revision, "--", path).split("\0")[:-1]
+        return [entry for _, entry in self._tree(path, revision)]
 
     def links(self, path: str, revision: str = "HEAD") -> list[str]:
         """Which of those that are `tracked` are no files: links, and other repositories' commits."""
-        entries = self.git("ls-tree", "-r", "-z", revision, "--", path).split("\0")[:-1]
-        return [entry.partition("\t")[2] for entry in entries if not entry.startswith("100")]
+        return [entry for mode, entry in self._tree(path, revision) if not mode.startswith("100")]
+
+    def _tree(self, path: str, revision: str) -> Iterator[tuple[str, str]]:
+        """Mode and path of everything below a path at a commit."""
+        for entry in self.git("ls-tree", "-r", "-z", revision, "--", path).split("\0")[:-1]:
+            about, _, name = entry.partition("\t")
+            yield about.split()[0], name
 
     def log(self, *paths: str, revision: str = "HEAD") -> list[Commit]:
         """First-parent commits that changed one of the paths, newest first."""

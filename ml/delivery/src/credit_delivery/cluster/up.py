@@ -89,8 +89,9 @@ def push() -> None:
     Raises:
         RefusedError: a file was changed here and there.
     """
-    main = checkout.current().head()
-    repository = _with_changes(main)
+    repository = checkout.current()
+    main = repository.head()
+    snapshot.bring(repository, snapshot.commit_tree(main), print)
     if repository.head() == main:
         print("nothing changed")
         return
