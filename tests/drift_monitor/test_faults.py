@@ -135,6 +135,16 @@ def test_late_outcomes_are_not_seen_before_they_were_recorded(old_lender):
     assert _maturity(verdicts)["matured"] < 0.6
 
 
+def test_a_sentence_says_how_much_of_a_vintage_is_known(old_lender):
+    _, (verdict,) = old_lender.run(SECOND_YEAR)
+    lent = f"{(old_lender.decisions.decision[:1500] != 'decline').sum():,} decisions from 2021-01-01 to 2021-02-01"
+    known = _maturity([verdict])["matured"]
+    assert verdict["because"].endswith(f"; outcomes are known of {known:.0%} of {lent}, declined ones aside.")
+    old_lender.outcomes = old_lender.outcomes.head(0)
+    code, (verdict,) = old_lender.run(SECOND_YEAR)
+    assert (code, f"; outcomes are known of 0% of {lent}, declined ones aside." in verdict["because"]) == (0, True)
+
+
 def test_outcomes_of_young_vintages_never_enter(old_lender):
     old_lender.outcomes = old_lender.outcomes.assign(recorded_at=pd.Timestamp("2021-01-01"))
     _, verdicts = old_lender.run(["--from", "2021-11-01", "--to", "2021-12-01"])

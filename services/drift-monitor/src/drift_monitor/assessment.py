@@ -44,7 +44,7 @@ def assess(window: Window, measured: Measured, bundle: Bundle, table: VerdictTab
         decisions=counts.decisions,
         model_digest=window.digest,
         verdict=verdict,
-        because=because,
+        because=f"{because.removesuffix('.')}{maturity.completeness(matured)}.",
         findings=findings,
         shifts=shifts,
         drift_share=len(drifted) / len(shifts),

@@ -73,6 +73,11 @@ class Maturity(Frozen):
     gini_error: float | None
     default_rate_error: float | None
 
+    @property
+    def lent(self) -> int:
+        """Decisions that were not declined, so that an outcome may come."""
+        return round(self.decided * (1 - (self.censored or 0)))
+
 
 def counted_outcomes(
     history: History, digest: str, vintage: tuple[datetime, datetime], as_of: datetime, *, others: bool = False
@@ -182,6 +187,14 @@ def checks(maturity: Maturity, baseline: Baseline, limits: Limits) -> Iterator[C
         excess,
         f"realised Gini {when} is {realised.gini:.3f}, {promised.gini.value:.3f} promised (n = {n:,})",
     )
+
+
+def completeness(maturity: Maturity) -> str:
+    """How much of a vintage is known, to follow what is said of a window; nothing where nobody was lent anything."""
+    if maturity.matured is None:
+        return ""
+    when = f"from {maturity.start:%Y-%m-%d} to {maturity.end:%Y-%m-%d}"
+    return f"; outcomes are known of {maturity.matured:.0%} of {maturity.lent:,} decisions {when}, declined ones aside"
 
 
 def _rows(known: CountedOutcomes) -> tuple[metrics.Array, metrics.Array, metrics.Array]:
