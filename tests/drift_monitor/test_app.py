@@ -67,8 +67,20 @@ def test_metrics_say_what_the_last_window_says(client):
     assert metric(client, 'estimated{figure="gini"}') == pytest.approx(last["promised"]["gini"]["value"])
     assert metric(client, 'realised{figure="gini"}') == pytest.approx(last["maturity"]["realised"]["gini"])
     assert metric(client, 'estimate_error{figure="gini"}') == pytest.approx(last["maturity"]["gini_error"])
+    assert metric(client, 'promised{figure="gini"}') == pytest.approx(last["maturity"]["promised"]["gini"]["value"])
     assert metric(client, "matured_share") == pytest.approx(last["maturity"]["matured"])
     assert metric(client, "stale") == 0
+
+
+def test_beside_realised_figures_stands_what_was_promised_to_the_same_decisions(client):
+    line = client.get("/api/windows").json()["windows"][-1]
+    vintage = client.get(f"/api/windows/{line['window']}").json()["maturity"]
+    assert line["vintage_promised_gini"] == vintage["promised"]["gini"]["value"]
+    assert line["realised_gini"] == vintage["realised"]["gini"]
+    assert line["promised_gini"] > line["promised_approved_gini"] > 0
+    page = client.get("/").text
+    chart = page[page.index("Gini of matured vintages") :].partition("</figure>")[0]
+    assert re.findall(r'<text x="\d+" y="10"[^>]*>([^<]+)<', chart) == ["promised to the same", "realised"]
 
 
 def test_a_report_that_grew_old_is_stale(site, client):
@@ -106,7 +118,7 @@ def test_what_is_not_there_is_a_problem_document(client, path):
 
 def test_the_page_shows_windows_timelines_and_hostile_text_as_text(client):
     page = client.get("/").text
-    assert page.count("<svg") == 3
+    assert page.count("<svg") == 4
     assert page.count('<tr id="') == 14
     assert HOSTILE not in page
     assert "&lt;/script&gt;" in page

@@ -78,7 +78,7 @@ def test_a_person_reads_verdicts_and_opens_the_report(address, chromium):
     errors = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto(f"{address}/")
-    assert page.locator("svg").count() == 3
+    assert page.locator("svg").count() == 4
     judged = page.locator("tbody tr").filter(has=page.get_by_role("link", name="report"))
     assert judged.locator(".verdict").all_inner_texts() == ["stop", "stop"]
     assert HOSTILE in judged.first.inner_text()

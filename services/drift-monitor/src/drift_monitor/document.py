@@ -53,7 +53,11 @@ class WindowVerdict(Frozen):
 
 
 class WindowLine(Frozen):
-    """One window in the index: enough for a list and a timeline."""
+    """One window in the index: enough for a list and a timeline.
+
+    `promised_gini` is of the window's own decisions, the declined too, `promised_approved_gini` of the approved among
+    them. Realised and expected figures, and `vintage_promised_gini`, are of the vintage that had matured at its end.
+    """
 
     window: str
     start: datetime
@@ -70,6 +74,8 @@ class WindowLine(Frozen):
     expected_default_rate: float | None
     realised_default_rate: float | None
     has_report: bool
+    promised_approved_gini: float | None = None
+    vintage_promised_gini: float | None = None
 
 
 class Run(Frozen):
@@ -101,7 +107,8 @@ def line_of(document: WindowVerdict) -> WindowLine:
     """A window's line in the index."""
     fields = [shift for shift in document.shifts if shift.name != SCORE]
     largest = max(fields, key=lambda shift: shift.psi, default=None)
-    realised = document.shown_maturity.realised if document.shown_maturity else None
+    vintage = document.shown_maturity
+    realised = vintage.realised if vintage else None
     return WindowLine(
         window=document.window,
         start=document.start,
@@ -113,9 +120,15 @@ def line_of(document: WindowVerdict) -> WindowLine:
         score_psi=next((shift.psi for shift in document.shifts if shift.name == SCORE), None),
         largest_psi=largest.psi if largest else None,
         largest_psi_field=largest.name if largest else None,
-        promised_gini=document.promised.gini.value if document.promised else None,
+        promised_gini=_gini(document.promised),
         realised_gini=realised.gini if realised else None,
         expected_default_rate=realised.expected_default_rate if realised else None,
         realised_default_rate=realised.default_rate if realised else None,
         has_report=document.report_rows > 0,
+        promised_approved_gini=_gini(document.promised_approved),
+        vintage_promised_gini=_gini(vintage.promised if vintage else None),
     )
+
+
+def _gini(promise: Promise | None) -> float | None:
+    return promise.gini.value if promise else None

@@ -29,7 +29,8 @@ class Metrics:
         self._window = self._gauge("window_info", "The last window.", "window", "model_digest")
         self._adverse_impact = self._gauge("adverse_impact_ratio", "Lowest approval rate over highest.", "attribute")
         self._approval = self._gauge("approval_rate", "Approved over decided, by group.", "attribute", "group")
-        self._estimated = self._gauge("estimated", "Figures promised by the PDs, before outcomes.", "figure")
+        self._estimated = self._gauge("estimated", "Figures promised by all PDs of the last window.", "figure")
+        self._promised = self._gauge("promised", "Figures that PDs promised to the last matured vintage.", "figure")
         self._realised = self._gauge("realised", "Figures of the last matured vintage.", "figure")
         self._error = self._gauge("estimate_error", "Promised minus realised, of the same decisions.", "figure")
         self._drift_share = self._gauge("drift_share", "Share of fields, and the score, that drifted.")
@@ -88,12 +89,12 @@ class Metrics:
         self._show_performance(last)
 
     def _show_performance(self, last: WindowVerdict) -> None:
-        for gauge in (self._estimated, self._realised, self._error):
+        for gauge in (self._estimated, self._promised, self._realised, self._error):
             gauge.clear()
-        if last.promised is not None:
-            for figure in ("auc", "gini", "ks", "default_rate"):
-                self._estimated.labels(figure).set(getattr(last.promised, figure).value)
         vintage = last.shown_maturity
+        for gauge, promise in ((self._estimated, last.promised), (self._promised, vintage and vintage.promised)):
+            for figure in ("auc", "gini", "ks", "default_rate") if promise else ():
+                gauge.labels(figure).set(getattr(promise, figure).value)
         self._expected_loss.set(last.expected_loss.loss.value if last.expected_loss else UNKNOWN)
         matured, censored = (vintage.matured, vintage.censored) if vintage else (None, None)
         self._matured.set(UNKNOWN if matured is None else matured)

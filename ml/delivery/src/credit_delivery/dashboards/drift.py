@@ -46,15 +46,23 @@ def _promised() -> Panels:
         series(
             "Gini: promised and realised",
             units.PercentUnit,
-            ("promised", _gauge("estimated", 'figure="gini"')),
+            ("promised to the same", _gauge("promised", 'figure="gini"')),
             ("realised", _gauge("realised", 'figure="gini"')),
-            about="Realised is known once a vintage has matured.",
+            about="Both of the vintage that matured last: of its decisions whose outcome is known.",
         ),
         series(
             "Default rate: promised and realised",
             units.PercentUnit,
-            ("promised", _gauge("estimated", 'figure="default_rate"')),
+            ("promised to the same", _gauge("realised", 'figure="expected_default_rate"')),
             ("realised", _gauge("realised", 'figure="default_rate"')),
+            about="Both of the vintage that matured last: of its decisions whose outcome is known.",
+        ),
+        series(
+            "Estimated before outcomes",
+            units.PercentUnit,
+            ("Gini", _gauge("estimated", 'figure="gini"')),
+            ("default rate", _gauge("estimated", 'figure="default_rate"')),
+            about="Of everybody in the last window, the declined too: not to be held against what vintages realised.",
         ),
         series("Promised minus realised", units.Short, ("{{figure}}", _gauge("estimate_error"))),
         series(

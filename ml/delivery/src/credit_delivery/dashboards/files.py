@@ -22,7 +22,7 @@ PAGES: dict[str, Callable[[], Dashboard]] = {"delivery": delivery, "drift": drif
 CHOSEN = {"$namespace": ".*", "$__rate_interval": "5m"}
 # What the drift monitor says only once it has judged a window of decisions, or matured outcomes.
 WINDOW = re.compile(r"\bdrift_monitor_(adverse_impact_ratio|estimated|missing_share|psi|verdict)\b")
-OUTCOMES = re.compile(r"\bdrift_monitor_(estimate_error|realised)\b")
+OUTCOMES = re.compile(r"\bdrift_monitor_(estimate_error|promised|realised)\b")
 
 
 class Query(NamedTuple):

@@ -32,7 +32,7 @@ def page(published: ThePublished) -> HTMLResponse:
 
 
 def timelines(index: Index, psi_limit: float) -> tuple[Chart, ...]:
-    """PSI, Gini and default rate over windows."""
+    """PSI, Gini and default rate over windows; two curves of one chart are of the same decisions, or say of which."""
     times, lines = [line.end for line in index.windows], index.windows
     return (
         chart(
@@ -45,10 +45,18 @@ def timelines(index: Index, psi_limit: float) -> tuple[Chart, ...]:
             limit=psi_limit,
         ),
         chart(
-            "Gini",
+            "Gini estimated before outcomes",
             times,
             [
-                Line("estimated", [line.promised_gini for line in lines]),
+                Line("all decisions", [line.promised_gini for line in lines]),
+                Line("the approved", [line.promised_approved_gini for line in lines]),
+            ],
+        ),
+        chart(
+            "Gini of matured vintages",
+            times,
+            [
+                Line("promised to the same", [line.vintage_promised_gini for line in lines]),
                 Line("realised", [line.realised_gini for line in lines]),
             ],
         ),
