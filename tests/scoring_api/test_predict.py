@@ -69,7 +69,8 @@ def test_a_csv_file_says_what_answered_and_what_it_left_out(client: httpx.Client
         (f"{HEADER},city\n".encode(), 422, "city is no field"),
         (f"{HEADER}\n1,many,0.5,own,1\n".encode(), 422, "income: type"),
         (f"{HEADER}\n1,nan,0.5,own,1\n".encode(), 422, "income: type"),
-        (f'{HEADER}\n1,2,0.5,"own,1\n'.encode(), 400, "line"),
+        (f'{HEADER}\n1,2,0.5,"own,1\n'.encode(), 400, "line 2: a quote"),
+        (f'{HEADER}\n1,2,0.5,"own"x,1\n'.encode(), 400, "not CSV: line 2"),
         (f"{HEADER}\n{'12,' * 30_000}\n".encode(), 400, "line 2: longer than 65,536"),
     ],
 )

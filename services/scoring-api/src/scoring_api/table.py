@@ -89,6 +89,8 @@ def _lines(text: str) -> Iterator[str]:
     for number, line in enumerate(io.StringIO(text), start=1):
         if len(line) > LONGEST_LINE:
             raise MalformedBodyError(f"line {number}: longer than {LONGEST_LINE:,} characters")
+        if line.count('"') % 2:  # a row must not go on for lines either
+            raise MalformedBodyError(f"line {number}: a quote in it does not end there")
         yield line
 
 
