@@ -1,4 +1,4 @@
-"""Who may ask for what, and how often: API keys by header, roles, a token bucket per key.
+"""Who may ask for what, and how often: API keys by header, roles, a token bucket per key in this process.
 
 A key is `name.secret`, sent as `X-API-Key`. The service knows `name:role+role:sha256-of-secret`, one per line, from
 SCORING_API_KEYS or a file, which may be read anew. A fast hash is enough because secrets are 256 random bits

@@ -32,7 +32,7 @@ class Limits(Section):
     max_body_bytes: Positive = 4_194_304
     """Larger bodies get 413."""
     max_file_bytes: Positive = 16_777_216
-    """The same for files uploaded to /predict."""
+    """The same for CSV and Parquet files uploaded to /predict."""
     max_applicants: Positive = 1_000
     """Applicants in one JSON request."""
     max_file_applicants: Positive = 20_000
@@ -46,7 +46,7 @@ class Limits(Section):
     request_timeout_s: Seconds = 10.0
     """A request that has not arrived whole by then gets 408; who takes nothing of an answer for so long is left."""
     requests_per_minute: Annotated[int, Field(ge=0, strict=True)] = 0
-    """Per key, 429 above; 0 is no limit."""
+    """Per key in each process, so as often as there are pods; 429 above; 0 is no limit."""
 
 
 class JournalSettings(Section):
