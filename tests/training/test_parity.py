@@ -5,6 +5,7 @@ from hypothesis import given, settings, strategies as st
 
 from credit_contract.applicant import Encoded
 from credit_training.dataset import conf_folder
+from credit_training.errors import OutputError
 from credit_training.export import export_onnx
 from credit_training.feature_steps import STEPS
 from credit_training.fit import fit_network
@@ -16,6 +17,8 @@ from credit_training.parity import agreement, batch_invariant, graph_pd, open_gr
 from credit_training.proof import Witnesses, proved, quantisation_table
 from credit_training.quantise import WAYS, quantised
 from credit_training.scorer import load_scorer
+
+from .conftest import no_file_above
 
 RECIPE = NetworkRecipe(hidden=(16, 8), bins=6, folds=2, imagined=0, epochs=6, teacher_epochs=3, batch=128)
 STEP = STEPS.validate_python([{"step": "signed_log", "name": "log_income", "field": "income", "scale": 1000}])
@@ -153,6 +156,11 @@ def test_int8_graphs_are_judged_by_the_gates_of_the_graph_that_ships(saved, scor
         assert row.rows == len(borrowers.test())
         assert "parity" in row.failed_gates
     assert "batch_invariance" in dynamic.failed_gates
+
+
+def test_a_temporary_folder_without_room_for_int8_is_named_with_another_way(saved, borrowers):
+    with no_file_above(512), pytest.raises(OutputError, match=r"cannot write .*; free space or .* with TMPDIR"):
+        quantised(saved / "model.onnx", borrowers.encoded, "dynamic")
 
 
 @pytest.mark.parametrize("way", ["dynamic", "static"])

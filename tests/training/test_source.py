@@ -1,17 +1,20 @@
 import gzip
 import hashlib
 import io
+import json
 import sqlite3
 import zipfile
+from contextlib import closing
 
 import pytest
 
 from credit_training.dataset import load_dataset
 from credit_training.download import CONVERTERS
-from credit_training.errors import OutputError, SourceError
+from credit_training.errors import OutputError, SourceError, TableError
+from credit_training.prepare import prepare
 from credit_training.source import obtain
 
-from .conftest import no_file_above
+from .conftest import HEADER, no_file_above
 
 
 def sha256(content):
@@ -54,11 +57,14 @@ def test_a_damaged_compressed_file_is_named(lender):
 
 def test_another_table_than_the_described_one_is_refused(lender):
     spec = lender.describe(source=f"{{kind: file, path: lender.csv, sha256: {'f' * 64}}}")
-    with pytest.raises(SourceError, match=r"lender\.csv has sha256 \w{12}…, expected ffffffffffff…"):
+    with pytest.raises(SourceError, match=r"lender\.csv has sha256 \w{64}, expected ffffffffffff…"):
         obtain(spec, lender.home)
 
 
 def test_a_file_that_nobody_publishes_must_be_at_hand(lender, monkeypatch):
+    lender.table.unlink()
+    with pytest.raises(SourceError, match=rf"no file lender\.csv below CREDIT_DATA_DIR, {lender.table.parent}, and no"):
+        obtain(lender.spec, lender.home)
     monkeypatch.delenv("CREDIT_DATA_DIR")
     with pytest.raises(SourceError, match=r"no file lender\.csv .* set CREDIT_DATA_DIR"):
         obtain(lender.spec, lender.home)
@@ -126,6 +132,8 @@ def test_an_api_is_read_page_by_page(lender, api):
     assert obtain(spec, lender.home).content.decode().splitlines() == [
         "id,income", "0,0.0", "1,1.5", "2,", "3,4.5", "4,6.0",
     ]  # fmt: skip
+    records.pop()
+    assert obtain(spec, lender.home).content.decode().splitlines()[-1] == "3,4.5"
 
 
 @pytest.mark.parametrize(
@@ -153,6 +161,55 @@ def test_a_query_is_a_source(lender):
         source=f"{{kind: sql, url: 'sqlite:///{database}', query: 'select id, income from loans order by id'}}"
     )
     assert obtain(spec, lender.home).content == b"id,income\n1,2.5\n2,\n"
+
+
+@pytest.fixture
+def loans(lender):
+    """A table of one row, and what changes it."""
+    with closing(sqlite3.connect(lender.folder / "loans.db", isolation_level=None)) as connection:
+        connection.execute("create table loans (id integer)")
+        connection.execute("insert into loans values (1)")
+        yield connection.execute
+
+
+def queried(lender, query="select id from loans order by id", **source):
+    given = {"kind": "sql", "url": f"sqlite:///{lender.folder}/loans.db", "query": query, **source}
+    return lender.describe(source=json.dumps(given))
+
+
+def test_a_query_is_asked_again_and_nothing_of_it_kept(lender, loans):
+    spec = queried(lender)
+    assert obtain(spec, lender.home).content == b"id\n1\n"
+    loans("insert into loans values (2)")
+    assert obtain(spec, lender.home).content == b"id\n1\n2\n"
+    assert not kept(lender)
+
+
+def test_a_query_whose_answer_is_pinned_is_asked_once_and_says_the_checksum_of_another(lender, loans):
+    pinned = queried(lender, sha256=sha256(b"id\n1\n"))
+    before = obtain(pinned, lender.home)
+    loans("insert into loans values (2)")
+    assert obtain(pinned, lender.home) == before
+    assert len(kept(lender)) == 1
+    found = sha256(b"id\n1\n2\n")
+    with pytest.raises(SourceError, match=f"has sha256 {found}, expected"):
+        obtain(queried(lender, sha256="f" * 64), lender.home)
+
+
+def test_rows_that_are_refused_may_be_mended_at_their_source(lender, loans):
+    loans("create table applicants (" + HEADER.replace(",", " text, ") + " text)")
+    loans("insert into applicants values (" + ",".join("?" * 11) + ")", lender.rows[0])
+    with pytest.raises(TableError, match=r"query on sqlite:///.*loans\.db, column outcome: all 1 outcomes are"):
+        prepare(queried(lender, "select * from applicants"), "v1", lender.home)
+    for row in lender.rows[1:]:
+        loans("insert into applicants values (" + ",".join("?" * 11) + ")", row)
+    assert len(prepare(queried(lender, "select * from applicants"), "v1", lender.home)) == 200
+
+
+@pytest.mark.usefixtures("loans")
+def test_a_query_that_names_a_column_twice_is_refused(lender):
+    with pytest.raises(SourceError, match=r"key source\.query names id twice; rename or remove one of them"):
+        obtain(queried(lender, "select id, 1 as one, id from loans"), lender.home)
 
 
 def test_a_failed_query_is_one_line(lender):

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from credit_training.errors import OutputError
@@ -40,6 +42,21 @@ def write_whole(path: Path, content: bytes, advice: str = "choose another folder
         raise OutputError(path, error, advice) from error
     finally:
         aside.unlink(missing_ok=True)
+
+
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """A folder for as long as it is needed, where TMPDIR says.
+
+    Raises:
+        OutputError: it, or what is done with it, has no room.
+    """
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            yield Path(folder)
+    except OSError as error:
+        where = Path(error.filename or tempfile.tempdir or "a temporary file")
+        raise OutputError(where, error, "choose another folder with TMPDIR") from error
 
 
 def folder_bytes(folder: Path) -> int:

@@ -5,7 +5,6 @@ Does not know what it costs: `proof` measures and judges, `latency` times.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -16,6 +15,7 @@ from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from credit_contract.applicant import Encoded
+from credit_training.files import temporary_folder
 
 Way = Literal["dynamic", "static"]
 WAYS: tuple[Way, ...] = ("dynamic", "static")
@@ -32,8 +32,8 @@ def quantised(graph: Path, calibration: Encoded, way: Way) -> bytes:
         for node in onnx.load(graph).graph.node
         if node.op_type == "MatMul" and any(name.startswith("network.") for name in node.input)
     ]
-    with tempfile.TemporaryDirectory() as folder:
-        prepared, result = Path(folder) / "prepared.onnx", Path(folder) / "int8.onnx"
+    with temporary_folder() as folder:
+        prepared, result = folder / "prepared.onnx", folder / "int8.onnx"
         # symbolic inference fails on a free batch axis; fusing would hide which product is whose
         quant_pre_process(graph, prepared, skip_optimization=True, skip_symbolic_shape=True)
         if way == "dynamic":

@@ -1,7 +1,7 @@
 """A dataset's published table as bytes, from wherever its YAML says, checked against its checksum.
 
-Files are looked for below CREDIT_DATA_DIR first, plain or .gz. What comes over a network or from the simulator is
-kept under `data/raw` in the home folder and used again. Does not read what is in the table.
+Files are looked for below CREDIT_DATA_DIR first, plain or .gz. Everything else is asked for each time, unless the YAML
+has its `sha256`: then it is kept under `data/raw` in the home folder. Does not read what is in the table.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import csv
 import gzip
 import io
 import os
-import tempfile
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,10 +25,10 @@ from credit_simulator.errors import ScenarioError
 from credit_training.database import reading_engine
 from credit_training.dataset import DatasetSpec
 from credit_training.download import CONVERTERS, download, member, records
-from credit_training.errors import OutputError, SourceError
-from credit_training.files import write_whole
+from credit_training.errors import SourceError
+from credit_training.files import temporary_folder, write_whole
 from credit_training.journal import decided
-from credit_training.source_spec import FileSource, HttpSource, JournalSource, SimulatorSource, SqlSource
+from credit_training.source_spec import FileSource, HttpSource, JournalSource, SimulatorSource, Source, SqlSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +48,11 @@ def obtain(spec: DatasetSpec, home: Path) -> Raw:
         OutputError: what was fetched cannot be kept.
     """
     source = spec.source
-    if isinstance(source, JournalSource):
-        # Asked each time: what the journal must forget must not be remembered here.
-        content = _fetched(spec)
-        return Raw(content, sha256_bytes(content), f"the journal up to {source.cut_off:%Y-%m-%d %H:%M:%S}")
     given = _given(source) if isinstance(source, FileSource) else None
+    # What the journal must forget must not be remembered here.
+    if given is None and (source.sha256 is None or isinstance(source, JournalSource)):
+        content = _fetched(spec)
+        return Raw(content, sha256_bytes(content), _origin(source))
     kept = home / "data" / "raw" / f"{spec.name}-{sha256_json(source.model_dump(mode='json'))[:12]}.csv"
     path = given or kept
     if not path.is_file():
@@ -62,7 +61,22 @@ def obtain(spec: DatasetSpec, home: Path) -> Raw:
         write_whole(kept, content)
     content = _read(path)
     _check(content, source.sha256, str(path))
-    return Raw(content, sha256_bytes(content), path.name.removesuffix(".gz"))
+    return Raw(content, sha256_bytes(content), path.name.removesuffix(".gz") if given else _origin(source))
+
+
+def _origin(source: Source) -> str:
+    """Where a fetched table came from; a database by its address without password."""
+    match source:
+        case FileSource():
+            return source.url or source.path
+        case HttpSource():
+            return source.url
+        case SqlSource():
+            return f"query on {make_url(source.url).render_as_string()}"
+        case JournalSource():
+            return f"the journal up to {source.cut_off:%Y-%m-%d %H:%M:%S}"
+        case SimulatorSource():
+            return "the simulator's table"
 
 
 def _given(source: FileSource) -> Path | None:
@@ -83,7 +97,7 @@ def _read(path: Path) -> bytes:
 def _check(content: bytes, expected: str | None, what: str) -> None:
     if expected is not None and sha256_bytes(content) != expected:
         raise SourceError(
-            f"{what} has sha256 {sha256_bytes(content)[:12]}…, expected {expected[:12]}…; "
+            f"{what} has sha256 {sha256_bytes(content)}, expected {expected[:12]}…; "
             "delete it and fetch it again, or describe the new table with its own checksum"
         )
 
@@ -105,8 +119,10 @@ def _fetched(spec: DatasetSpec) -> bytes:
 
 def _published(source: FileSource) -> bytes:
     if source.url is None:
+        folder = os.environ.get("CREDIT_DATA_DIR")
+        where = f" below CREDIT_DATA_DIR, {Path(folder).absolute()}," if folder else ""
         raise SourceError(
-            f"no file {source.path} and no publisher to ask; set CREDIT_DATA_DIR to the folder that has it"
+            f"no file {source.path}{where} and no publisher to ask; set CREDIT_DATA_DIR to the folder that has it"
         )
     content = download(source.url)
     _check(content, source.publisher_sha256, source.url)
@@ -122,7 +138,11 @@ def _queried(source: SqlSource) -> bytes:
         raise SourceError(f"key source.url is no database address: {error}") from error
     try:
         with engine.connect() as connection:
-            return _csv([dict(row) for row in connection.execute(text(source.query)).mappings()])
+            found = connection.execute(text(source.query))
+            names = list(found.keys())
+            if twice := sorted({name for name in names if names.count(name) > 1}):
+                raise SourceError(f"key source.query names {', '.join(twice)} twice; rename or remove one of them")
+            return _csv([dict(row) for row in found.mappings()])
     except SQLAlchemyError as error:
         why = str(error).partition("\n")[0]
         advice = "correct source.url or source.query"
@@ -136,13 +156,9 @@ def _simulated(source: SimulatorSource) -> bytes:
         simulation = simulate(Scenario.parse(source.scenario))
     except ScenarioError as error:
         raise SourceError(f"key source.scenario: {error}") from error
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            write_csv(simulation, Path(folder, "simulation.csv"))
-            return Path(folder, "simulation.csv").read_bytes()
-    except OSError as error:
-        where = Path(error.filename or tempfile.tempdir or "a temporary file")
-        raise OutputError(where, error, "choose another folder with TMPDIR") from error
+    with temporary_folder() as folder:
+        write_csv(simulation, folder / "simulation.csv")
+        return (folder / "simulation.csv").read_bytes()
 
 
 def _csv(rows: Sequence[Mapping[str, Any]]) -> bytes:

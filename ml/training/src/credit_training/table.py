@@ -47,7 +47,7 @@ def parse(content: bytes, origin: str, delimiter: str = ",", columns: Sequence[s
     first_row = 1 if columns else 2
     there = {number: row for number, row in enumerate(rows, start=first_row) if row}  # blank lines are no rows
     if not there:
-        raise TableError(origin, "no rows; fetch the file again")
+        raise TableError(origin, "no rows; fetch it again, or correct the dataset's source")
     for name in header:
         if header.count(name) > 1:
             raise TableError(origin, "named twice in the header; rename or remove one of them", name, row=1)
