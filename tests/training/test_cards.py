@@ -140,3 +140,13 @@ def test_figures_are_kept_in_the_repository_only(tmp_path, monkeypatch, capsys):
     (line,) = capsys.readouterr().err.splitlines()
     assert line.endswith("run this in the repository's root"), "before anything is fitted"
     assert not list(tmp_path.iterdir())
+
+
+def test_figures_of_a_portfolio_of_ones_own_are_kept_under_its_name(root, lender, monkeypatch):
+    monkeypatch.chdir(root)
+    monkeypatch.setenv("CREDIT_HOME", str(lender.home))
+    mine = lender.yaml.rename(lender.folder / "mine.yaml")
+    folds = ["algorithms=[logistic]", "versions=[v1]", "cross_validation.folds=2"]
+    assert main(["evaluate", f"dataset={mine}", *folds, "--keep"]) == 0
+    assert read_figures("lender", root)["cross_validation"]["version"] == "v1"
+    assert [path.name for path in lender.folder.glob("*.json")] == []

@@ -1,6 +1,6 @@
 import pytest
 
-from credit_training.config import train_config
+from credit_training.config import run_config, train_config
 from credit_training.errors import ConfigError, DatasetError
 
 
@@ -34,11 +34,24 @@ def test_an_unknown_key_is_refused_with_the_nearest_one(override, nearest):
         ("algorithms=[forest]", "algorithms"),
         ("seed", "is not key=value"),
         ("versions=[", "versions"),
+        ("seed=${oc.env:CREDIT_NOBODY}", "CREDIT_NOBODY' not found.* full_key: seed"),
+        ("dataset=${nobody}", "'nobody' not found full_key: dataset"),
     ],
 )
 def test_a_value_of_a_wrong_kind_is_refused_by_its_key(override, said):
-    with pytest.raises(ConfigError, match=said):
+    with pytest.raises(ConfigError, match=said) as caught:
         train_config([override])
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("override", "verb"),
+    [("cross_validation.folds=5", "evaluate"), ("search.trials=3", "search"), ("search.space={bins: [4]}", "search")],
+)
+def test_a_run_refuses_keys_that_it_does_not_read(override, verb):
+    train_config([override])
+    with pytest.raises(ConfigError, match=f"only `credit-train {verb}` reads it; leave it out"):
+        run_config(["seed=3", override])
 
 
 def test_an_unknown_dataset_is_refused_with_a_near_one():

@@ -1,8 +1,23 @@
+import numpy as np
 import pytest
 
+from credit_contract.applicant import Encoded, check
+from credit_contract.baseline import build
+from credit_contract.golden import golden_applicants
 from credit_simulator import SCHEMA
+from credit_training.config import train_config
 from credit_training.dataset import dataset_names, load_dataset
 from credit_training.errors import DatasetError
+
+
+def made_up(schema):
+    """A baseline of a hundred applicants drawn from all that the schema allows."""
+    rng, rows = np.random.default_rng(2), 100
+    numbers = [rng.uniform(*field.bounds, rows) for field in schema.number_fields]
+    codes = [rng.integers(1, len(field.categories) + 1, rows) for field in schema.category_fields]
+    encoded = Encoded(np.column_stack(numbers).astype(np.float32), np.column_stack(codes).astype(np.int64))
+    pd, even = rng.random(rows), np.ones(rows)
+    return build(schema, encoded, (pd > 0.5).astype(int), pd, (pd > 0.5).astype(int), even)
 
 
 def roles(schema):
@@ -35,6 +50,20 @@ def test_published_tables_and_hold_outs_are_pinned(name):
     spec = load_dataset(name)
     assert spec.source.sha256
     assert all(version.holdout_sha256 for version in spec.versions.values())
+
+
+@pytest.mark.parametrize("name", dataset_names())
+def test_golden_applicants_of_every_shipped_schema_reach_each_category_and_many_mix_their_fields(name):
+    schema = load_dataset(name).feature_schema("v2")
+    people = golden_applicants(schema, made_up(schema), train_config([]).proof.golden_applicants, seed=1)
+    check(schema, people)
+    for field in schema.category_fields:
+        assert {person[field.name] for person in people} - {None} == set(field.categories)
+    for field in schema.scored_fields:
+        assert (None in {person[field.name] for person in people}) == field.optional
+    reference = people[0]
+    mixed = [person for person in people if sum(person[name] != reference[name] for name in person) > 1]
+    assert 64 <= len(mixed) < len(people)
 
 
 @pytest.mark.parametrize(
@@ -86,6 +115,17 @@ def test_the_policy_has_a_reason_for_each_scored_field(lender):
         "job": "The job",
         "rooms": "Rooms",
     }
+
+
+def test_more_categories_than_boosting_takes_are_refused_where_they_are_scored(lender):
+    many = "{kind: category, categories: [%s], meaning: m, reason: r, role: %s}"
+    fields = "{job: {kind: category, categories: [a, b], meaning: m, reason: r}, place: %s}"
+    for count, role in ((254, "used"), (400, "protected")):
+        listed = ", ".join(f"p{number}" for number in range(count))
+        spec = lender.describe(fields=fields % (many % (listed, role)), versions="{v1: {summary: s}}")
+        assert roles(spec.feature_schema("v1"))["place"] == role
+    with pytest.raises(DatasetError, match="field place has 400 categories, boosting takes 254; join rare ones by its"):
+        spec.feature_schema("v1", protected_used=True)
 
 
 def test_a_version_may_describe_a_field_anew(lender):

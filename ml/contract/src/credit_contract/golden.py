@@ -16,6 +16,8 @@ from credit_contract.baseline import Baseline
 from credit_contract.schema import FeatureSchema, Field, Frozen
 
 TOLERANCE = 1e-6
+MIXES = 64
+"""How many golden applicants are random mixes, at least."""
 
 
 class GoldenSet(Frozen):
@@ -38,17 +40,35 @@ class GoldenSet(Frozen):
 
 def synthesise(schema: FeatureSchema, baseline: Baseline, count: int, seed: int) -> list[dict[str, Any]]:
     """`count` applicants: the reference applicant, both ends of every range, every category, then random mixes."""
-    rng = np.random.default_rng(seed)
+    return _filled(schema, baseline, _cases(schema, baseline)[:count], count, seed)
+
+
+def golden_applicants(schema: FeatureSchema, baseline: Baseline, count: int, seed: int) -> list[dict[str, Any]]:
+    """As `synthesise`, but more than `count` where the cases of one field would leave fewer mixes than MIXES.
+
+    Only where several fields differ from the reference does it show that two were swapped.
+    """
+    cases = _cases(schema, baseline)
+    return _filled(schema, baseline, cases, max(count, len(cases) + MIXES), seed)
+
+
+def _cases(schema: FeatureSchema, baseline: Baseline) -> list[dict[str, Any]]:
+    """The reference applicant, then others who differ from it in one field."""
     reference = dict(baseline.reference_applicant)
     people: list[dict[str, Any]] = [reference]
     for field in schema.number_fields:
         people += [{**reference, field.name: _whole(field, end)} for end in field.bounds]
     for field in schema.category_fields:
         people += [{**reference, field.name: category} for category in field.categories]
-    people += [{**reference, field.name: None} for field in schema.scored_fields if field.optional]
-    while len(people) < count:
-        people.append({field.name: _draw(field, baseline, rng) for field in schema.scored_fields})
-    return people[:count]
+    return people + [{**reference, field.name: None} for field in schema.scored_fields if field.optional]
+
+
+def _filled(
+    schema: FeatureSchema, baseline: Baseline, people: list[dict[str, Any]], count: int, seed: int
+) -> list[dict[str, Any]]:
+    rng = np.random.default_rng(seed)
+    mixes = range(count - len(people))
+    return people + [{field.name: _draw(field, baseline, rng) for field in schema.scored_fields} for _ in mixes]
 
 
 def _draw(field: Field, baseline: Baseline, rng: np.random.Generator) -> Any:

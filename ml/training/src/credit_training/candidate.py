@@ -16,8 +16,7 @@ from pathlib import Path
 from credit_contract.applicant import encode
 from credit_contract.baseline import build
 from credit_contract.bundle import Bundle, Draft, write_bundle
-from credit_contract.digest import sha256_json
-from credit_contract.golden import GoldenSet, synthesise
+from credit_contract.golden import GoldenSet, golden_applicants, synthesise
 from credit_training import origin
 from credit_training.config import TrainConfig
 from credit_training.dataset import conf_folder
@@ -114,7 +113,7 @@ def _draft(
     policy = data.spec.policy_for(schema)
     pd = network.predict(development.encoded)
     baseline = build(schema, development.encoded, development.target, pd, policy.decisions(pd), development.weight)
-    people = synthesise(schema, baseline, config.proof.golden_applicants, config.seed)
+    people = golden_applicants(schema, baseline, config.proof.golden_applicants, config.seed)
     golden = GoldenSet(applicants=tuple(people), pd=tuple(graph_pd(graph, encode(schema, people)).tolist()))
     strangers = encode(schema, synthesise(schema, baseline, config.proof.parity_rows, config.seed + 1))
     said = network.predict(strangers)
@@ -125,7 +124,7 @@ def _draft(
     return Draft(
         dataset=data.dataset,
         commit=origin.commit(),
-        config_sha256=sha256_json(config.model_dump(mode="json", exclude={"register_candidate", "champion"})),
+        config_sha256=config.sha256,
         seeds={"training": config.seed},
         libraries=origin.libraries(),
         model=graph,

@@ -143,12 +143,12 @@ def _explore(arguments: argparse.Namespace) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from credit_training.config import train_config
+    from credit_training.config import run_config
     from credit_training.progress import Progress
     from credit_training.run import run, steps_of
     from credit_training.summary import run_summary
 
-    config = train_config(arguments.overrides)
+    config = run_config(arguments.overrides)
     result = run(config, Progress(steps_of(config)))
     print(run_summary(result))
     print(f"\n{result.candidate.bundle.path}\n{result.report}")
@@ -156,10 +156,10 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _demo(arguments: argparse.Namespace) -> int:
-    from credit_training.config import train_config
+    from credit_training.config import run_config
     from credit_training.demo import demo
 
-    return _judged(failed(demo(train_config(arguments.overrides)).gates))
+    return _judged(failed(demo(run_config(arguments.overrides)).gates))
 
 
 def _judged(losers: list[str]) -> int:
@@ -179,7 +179,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     if arguments.keep:
         from credit_training.card_figures import keep_cross_validation
 
-        keep_cross_validation(config.dataset, config.versions[-1], found, Path(), config.keep_leaks)
+        keep_cross_validation(config.spec.name, config.versions[-1], found, Path(), config.keep_leaks)
     return 0
 
 

@@ -15,6 +15,7 @@ from omegaconf.errors import ConfigKeyError, ConfigTypeError, OmegaConfBaseExcep
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from yaml import YAMLError
 
+from credit_contract.digest import sha256_json
 from credit_training.dataset import DatasetSpec, conf_folder, load_dataset
 from credit_training.errors import ConfigError
 from credit_training.network_recipe import NetworkRecipe
@@ -24,6 +25,10 @@ Document = TypeVar("Document", bound=BaseModel)
 Algorithm = Literal["logistic", "boosting", "network"]
 SPACE = "search.space"
 """The one mapping whose keys are open, to those of `model`: an override replaces it, or one key's choices, whole."""
+
+
+UNREAD_BY_RUNS = {"cross_validation": "evaluate", "search": "search"}
+"""Sections that a run does not read, and the verb that does."""
 
 
 class Section(BaseModel):
@@ -71,6 +76,12 @@ class TrainConfig(Section):
         return load_dataset(self.dataset, self.versions[-1])
 
     @property
+    def sha256(self) -> str:
+        """What was configured, as bundles name it: a YAML of one's own is the same from wherever it is addressed."""
+        content = self.model_dump(mode="json", exclude={"register_candidate", "champion"})
+        return sha256_json(content | {"dataset": Path(self.dataset).stem})
+
+    @property
     def registers(self) -> bool:
         """Whether a run may register its candidate: what keeps leaks or protected attributes is a study."""
         return self.register_candidate and not self.protected_used and not self.keep_leaks
@@ -95,6 +106,21 @@ def train_config(overrides: Sequence[str]) -> TrainConfig:
     return config
 
 
+def run_config(overrides: Sequence[str]) -> TrainConfig:
+    """`train_config` of a run, which would be another model by its digest with sections changed that it does not read.
+
+    Raises:
+        ConfigError: such an override; names the verb that reads it.
+        DatasetError: as `train_config`.
+    """
+    config = train_config(overrides)
+    for override in overrides:
+        key = override.partition("=")[0]
+        if verb := UNREAD_BY_RUNS.get(key.partition(".")[0]):
+            raise ConfigError(f"{key}: only `credit-train {verb}` reads it; leave it out here")
+    return config
+
+
 def complete(document: DictConfig) -> DictConfig:
     """The document with every key of the model, which describes its own defaults."""
     whole = OmegaConf.merge({"model": NetworkRecipe().model_dump(mode="json")}, document)
@@ -103,7 +129,7 @@ def complete(document: DictConfig) -> DictConfig:
 
 
 def merge(base: DictConfig, overrides: Sequence[str], where: str) -> DictConfig:
-    """`base` with `key.key=value` overrides; a key that base does not have is refused.
+    """`base` with `key.key=value` overrides, references resolved; a key that base does not have is refused.
 
     Raises:
         ConfigError: as `train_config`.
@@ -128,6 +154,10 @@ def merge(base: DictConfig, overrides: Sequence[str], where: str) -> DictConfig:
             raise ConfigError(f"{where} has no key {key!r}; the nearest is {nearest!r}") from None
         except (OmegaConfBaseException, YAMLError) as error:
             raise ConfigError(f"{where}: {key}={value}: {' '.join(str(error).split())}") from None
+    try:
+        OmegaConf.resolve(document)
+    except OmegaConfBaseException as error:
+        raise ConfigError(f"{where}: {' '.join(str(error).split())}") from None
     return document
 
 

@@ -27,6 +27,8 @@ from credit_training.source_spec import JOURNAL, JOURNAL_VERSION, JournalSource,
 
 ENVIRONMENT = re.compile(r"\$\{oc\.env:(\w+)\}")
 """How a YAML names an environment variable, one that has no default there."""
+MOST_CATEGORIES = 254
+"""Of a scored field: scikit-learn's boosted trees tell 255 apart, and missing is one."""
 
 
 class Column(Field):
@@ -143,7 +145,7 @@ class DatasetSpec(Frozen):
         """What a model of this version may score: protected fields and leaks only when asked for.
 
         Raises:
-            DatasetError: no such version, or a name in `kept_leaks` is no leak of this dataset.
+            DatasetError: no such version, a name in `kept_leaks` that is no leak of this dataset, too many categories.
         """
         columns = self.columns(version)
         leaks = {column.name for column in columns if column.role == "leak"}
@@ -159,6 +161,10 @@ class DatasetSpec(Frozen):
             fields = tuple(map(Field.model_validate, described))
         except ValidationError as error:
             raise DatasetError(f"dataset {self.name} {version}: {_first_problem(error)[1]}") from error
+        for field in fields:
+            if field.role == "used" and len(field.categories) > MOST_CATEGORIES:
+                what = f"field {field.name} has {len(field.categories)} categories, boosting takes {MOST_CATEGORIES}"
+                raise DatasetError(f"dataset {self.name} {version}: {what}; join rare ones by its aliases")
         return FeatureSchema(dataset=self.name, version=version, fields=fields)
 
     def policy_for(self, schema: FeatureSchema) -> Policy:
