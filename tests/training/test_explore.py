@@ -20,6 +20,20 @@ def field(profile, name):
     return next(found for found in profile.fields if found.column.name == name)
 
 
+def repeats(spec, home):
+    (told,) = [line for line in findings(profile(prepared(spec, "v1", home))) if "repeat another" in line]
+    return told
+
+
+def test_rows_that_repeat_another_share_a_fold_but_a_date_may_part_them(lender):
+    lender.rows[199][1:8] = lender.rows[0][1:8]
+    lender.write_rows(lender.rows)
+    assert repeats(lender.spec, lender.home).endswith(": 2; each shares a fold with it.")
+    by_time = lender.describe(split="{kind: time, holdout_from: 2022-01-01}")
+    told = ": 2; each shares a fold with it. By the split's date 1 held-out rows repeat one of the development sample."
+    assert repeats(by_time, lender.home).endswith(told)
+
+
 @pytest.fixture(scope="module")
 def explored(tmp_path_factory):
     """A version whose description means harm, and its page."""

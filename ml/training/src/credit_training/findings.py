@@ -52,7 +52,11 @@ def _sample(profile: Profile) -> Iterator[str]:
         f"{profile.held_out:,} are held out, {profile.held_out_bad_rate:.1%} of them bad."
     )
     if profile.repeated_rows:
-        yield f"Rows that repeat another in all but leaks: {profile.repeated_rows:,}; each shares a fold with it."
+        across = f" By the split's date {profile.repeated_across:,} held-out rows repeat one of the development sample."
+        yield (
+            f"Rows that repeat another in all but leaks: {profile.repeated_rows:,}; each shares a fold with it."
+            f"{across if profile.repeated_across else ''}"
+        )
 
 
 def _missing(profile: Profile) -> Iterator[str]:

@@ -94,6 +94,7 @@ class Profile:
     bad_rate: float
     held_out_bad_rate: float
     repeated_rows: int
+    repeated_across: int
     fields: tuple[FieldProfile, ...]
     correlations: pd.DataFrame
     groups: tuple[GroupRate, ...]
@@ -114,6 +115,7 @@ def profile(prepared: Prepared) -> Profile:
         bad_rate=float(np.average(bad[~held], weights=weight[~held])),
         held_out_bad_rate=float(np.average(bad[held], weights=weight[held])),
         repeated_rows=int(frame[GROUP].duplicated().sum()),
+        repeated_across=int(frame[GROUP][held].isin(frame[GROUP][~held]).sum()),
         fields=tuple(sorted(fields, key=lambda field: -field.information_value)),
         correlations=_correlations(frame[~held], columns),
         groups=_groups(prepared, bad, weight, held),
