@@ -57,7 +57,10 @@ def cloud(config: CloudConfig) -> tuple[kubernetes.Provider, ClusterFacts]:
         for name, value in part.exports().items():
             pulumi.export(name, value)
     facts = ClusterFacts(place, network.vpc_id, monitoring.remote_write_url, topics)
-    return kubernetes.Provider("kubernetes", kubeconfig=cluster.kubeconfig, namespace=ARGOCD_NAMESPACE), facts
+    # Nobody is let in before the cluster's access entries are there, and nothing runs before its nodes.
+    into = ResourceOptions(depends_on=[cluster])
+    access = kubernetes.Provider("kubernetes", kubeconfig=cluster.kubeconfig, namespace=ARGOCD_NAMESPACE, opts=into)
+    return access, facts
 
 
 settings = load()

@@ -23,7 +23,8 @@ case "$*" in
   *get-secret-value*) echo '{"username": "credit_admin", "password": "m:a/s@ter"}' ;;
   *get-role*) test -e "$CALLS/role" ;;
   *databaseAddress*) echo database.example ;;
-  *run*databases*) cat >"$CALLS/psql" ;;
+  *clusterName*) echo credit-staging-cluster ;;
+  *run*databases*) cat >"$CALLS/psql"; echo "$KUBECONFIG" >"$CALLS/kubeconfig" ;;
 esac
 """
 
@@ -47,7 +48,7 @@ def test_databases_are_made_and_their_addresses_stored(shell: dict[str, str]) ->
     calls = Path(shell["CALLS"])
     master, *sql = (calls / "psql").read_text().splitlines()
     assert master == "m:a/s@ter"
-    passwords = dict(re.findall(r"CREATE ROLE (\w+) LOGIN PASSWORD '([\w-]{30,})'", "\n".join(sql)))
+    passwords = dict(re.findall(r"ALTER ROLE (\w+) PASSWORD '([\w-]{30,})'", "\n".join(sql)))
     assert set(passwords) == {"journal", "journal_reader", "tracking"}
     assert len(set(passwords.values())) == 3
     stored = {path.stem: json.loads(path.read_text()) for path in calls.glob("*.json")}
@@ -64,6 +65,33 @@ def test_databases_are_made_and_their_addresses_stored(shell: dict[str, str]) ->
         },
     }
     assert set(stored) < set(SECRETS)
+
+
+def test_a_second_run_makes_nothing_twice_and_gives_new_passwords(shell: dict[str, str], running_cluster: Any) -> None:
+    def psql(user: str, sql: str) -> list[str]:
+        way = f"host=127.0.0.1 port={running_cluster.port} user={user} dbname=postgres"
+        command = ["psql", "--quiet", "--tuples-only", "--no-align", "--set", "ON_ERROR_STOP=1", way]
+        return subprocess.run(command, input=sql, capture_output=True, text=True, check=True).stdout.splitlines()
+
+    psql("journal", "CREATE ROLE credit_admin SUPERUSER LOGIN")
+    passwords = []
+    for _ in range(2):
+        assert run("databases.sh", "staging", "eu-central-1", shell=shell).returncode == 0
+        psql("credit_admin", (Path(shell["CALLS"]) / "psql").read_text().partition("\n")[2])
+        passwords.append(psql("credit_admin", "SELECT rolpassword FROM pg_authid WHERE rolpassword <> ''"))
+    assert [len(set(passwords[0])), len({*passwords[0], *passwords[1]})] == [3, 6]
+    owners = "SELECT datname, pg_get_userbyid(datdba) FROM pg_database WHERE datname IN ('journal', 'tracking')"
+    assert sorted(psql("credit_admin", owners)) == ["journal|journal", "tracking|tracking"]
+
+
+def test_the_password_goes_to_the_stacks_own_cluster(shell: dict[str, str]) -> None:
+    calls = Path(shell["CALLS"])
+    result = run("databases.sh", "staging", "eu-central-1", shell=shell | {"KUBECONFIG": "another-cluster"})
+    assert result.returncode == 0, result.stderr
+    used = (calls / "kubeconfig").read_text().strip()
+    wanted = ["eks", "update-kubeconfig", "--region", "eu-central-1", "--name", "credit-staging-cluster"]
+    assert "\t".join([*wanted, "--kubeconfig", used]) in (calls / "arguments").read_text()
+    assert not Path(used).parent.exists()
 
 
 def test_no_password_is_printed_or_given_as_an_argument(shell: dict[str, str]) -> None:

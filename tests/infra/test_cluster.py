@@ -103,6 +103,26 @@ def test_the_way_in_holds_no_credential(cloud: Recording) -> None:
     assert config["clusters"][0]["cluster"]["certificate-authority-data"] == "Y2VydGlmaWNhdGU="
 
 
+def test_nothing_goes_into_the_cluster_before_somebody_is_let_in(cloud: Recording) -> None:
+    waited_for = set(cloud.one("pulumi:providers:kubernetes", "kubernetes").depends_on)
+    entries = {one.key for one in cloud.of("aws:eks/accessPolicyAssociation:AccessPolicyAssociation")}
+    assert len(entries) == 4
+    assert entries | {one.key for one in cloud.of("aws:eks/nodeGroup:NodeGroup")} <= waited_for
+
+
+def test_the_vpc_reaches_the_private_endpoint_and_no_other_network_does(cloud: Recording) -> None:
+    rules = [
+        one.inputs
+        for one in cloud.of("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule")
+        if one.inputs["securityGroupId"] == "sg-cluster"
+    ]
+    vpc = cloud.one("aws:ec2/vpc:Vpc", "vpc").inputs["cidrBlock"]
+    assert [(rule["cidrIpv4"], rule["fromPort"], rule["toPort"]) for rule in rules if "cidrIpv4" in rule] == [
+        (vpc, 443, 443)
+    ]
+    assert len(rules) == 2
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

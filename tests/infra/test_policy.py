@@ -16,12 +16,16 @@ from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc
 from stacks import CLOUD_STACKS, STACKS, engine_view
 
 from credit_infra.policy import BUCKET_SIDES, RULES, violations
-from credit_infra.policy_checks import UNTAGGED, Resource
+from credit_infra.policy_checks import MANAGED_POLICIES, UNTAGGED, Resource
 from credit_infra.recording import PROJECT_ROOT, Recording
 
 TAGS = dict.fromkeys(("Project", "Stack", "Component", "ManagedBy", "Name"), "x")
 EVERYTHING = json.dumps({"Statement": [{"Sid": "A", "Effect": "Allow", "Action": "*", "Resource": "*"}]})
 WHOLE_SERVICE = json.dumps({"Statement": [{"Sid": "A", "Effect": "Allow", "Action": ["s3:*"], "Resource": ["*"]}]})
+ALL_BUT_ONE = json.dumps({"Statement": [{"Sid": "A", "Effect": "Allow", "NotAction": ["iam:*"], "Resource": "*"}]})
+ALL_BUT_THERE = json.dumps({"Statement": [{"Effect": "Allow", "Action": "s3:*", "NotResource": "arn:none"}]})
+ATTACHMENT = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
+ADMINISTRATOR = "arn:aws:iam::aws:policy/AdministratorAccess"
 IN_A_REGION = WHOLE_SERVICE.replace(
     '"Resource"', '"Condition": {"StringEquals": {"aws:RequestedRegion": "eu-central-1"}}, "Resource"'
 )
@@ -76,7 +80,19 @@ BROKEN = [
         "ingress",
         "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
         {"cidrIpv4": "0.0.0.0/0", "fromPort": 22, "toPort": 22},
-        "ports (22, 22) are open to everybody",
+        "ports (22, 22) are open to 0.0.0.0/0",
+    ),
+    (
+        "ingress",
+        "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
+        {"cidrIpv4": "0.0.0.0/1", "fromPort": 22, "toPort": 22},
+        "ports (22, 22) are open to 0.0.0.0/1",
+    ),
+    (
+        "ingress",
+        "aws:ec2/securityGroup:SecurityGroup",
+        {"ingress": [{"ipv6CidrBlocks": ["::/0"], "protocol": "-1", "fromPort": 0, "toPort": 0}]},
+        "ports (0, 0) are open to ::/0",
     ),
     (
         "ingress",
@@ -87,6 +103,16 @@ BROKEN = [
     ("rights", "aws:iam/rolePolicy:RolePolicy", {"policy": EVERYTHING}, "allows every action"),
     ("rights", "aws:iam/policy:Policy", {"policy": WHOLE_SERVICE}, "allows a whole service everywhere"),
     ("rights", "aws:iam/rolePolicy:RolePolicy", {"policy": IN_A_REGION}, "allows a whole service everywhere"),
+    ("rights", "aws:iam/rolePolicy:RolePolicy", {"policy": ALL_BUT_ONE}, "allows all but what ['NotAction'] names"),
+    ("rights", "aws:iam/policy:Policy", {"policy": ALL_BUT_THERE}, "allows all but what ['NotResource'] names"),
+    (
+        "attached",
+        ATTACHMENT,
+        {"policyArn": ADMINISTRATOR},
+        "AdministratorAccess is attached",
+    ),
+    ("attached", "aws:iam/role:Role", {"managedPolicyArns": [ADMINISTRATOR]}, "AdministratorAccess is attached"),
+    ("attached", "aws:iam/role:Role", {"inlinePolicies": [{"policy": EVERYTHING}]}, "inlinePolicies is set"),
     ("no-long-lived-keys", "aws:iam/accessKey:AccessKey", {}, "would be a key that lives for ever"),
     ("rotation", "aws:kms/key:Key", {"enableKeyRotation": False}, "enableKeyRotation is False"),
     ("retention", "aws:cloudwatch/logGroup:LogGroup", {}, "retentionInDays is missing"),
@@ -103,6 +129,19 @@ def test_no_stack_breaks_a_rule(recordings: Mapping[str, Recording], stack: str)
 def test_a_broken_resource_is_named(rule: str, type_: str, properties: dict[str, Any], message: str) -> None:
     found = violations([Resource(type_, "broken", properties, protect=False)])
     assert any(line.startswith(f"{type_} broken: {rule}: ") and message in line for line in found)
+
+
+def test_a_load_balancer_that_opens_more_than_https_is_named() -> None:
+    every_port = {"cidrIpv4": "0.0.0.0/0", "ipProtocol": "-1", "fromPort": 443, "toPort": 443, "tags": TAGS}
+    rule = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
+    door = Resource(rule, "load-balancer-https", every_port, protect=False)
+    assert len(violations([door])) == 1
+    assert violations([Resource(rule, door.name, every_port | {"ipProtocol": "tcp"}, protect=False)]) == []
+
+
+def test_no_policy_is_allowed_that_nothing_needs(recordings: Mapping[str, Recording]) -> None:
+    attachments = [one for stack in CLOUD_STACKS for one in recordings[stack].of(ATTACHMENT)]
+    assert {one.inputs["policyArn"] for one in attachments} == MANAGED_POLICIES
 
 
 def test_every_rule_has_a_broken_example() -> None:

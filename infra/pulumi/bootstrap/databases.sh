@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Make the databases and their roles in RDS, once, and put their addresses into Secrets Manager.
-# psql runs in the cluster, because nothing else reaches the database. No password is printed, written to a file or
-# given as an argument. Names are those of charts/postgres.
+# Make the databases and their roles in RDS, and put their addresses into Secrets Manager. What is there already stays;
+# roles get new passwords each time, so that a run that broke off is mended by another.
+# psql runs in the stack's cluster, because nothing else reaches the database. No password is printed, written to a file
+# or given as an argument. Names are those of charts/postgres.
 #   bootstrap/databases.sh STACK REGION
 set -euo pipefail
 stack=${1:?usage: bootstrap/databases.sh STACK REGION}
@@ -14,6 +15,12 @@ store() { # name of the secret; its value comes by standard input
     --secret-string file:///dev/stdin >/dev/null
 }
 
+# Wherever kubectl points otherwise: another cluster's pod would be handed the master's password.
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+export KUBECONFIG=$folder/kubeconfig
+aws eks update-kubeconfig --region "$region" --name "$(output clusterName)" --kubeconfig "$KUBECONFIG" >/dev/null
+
 host=$(output databaseAddress)
 master=$(aws secretsmanager get-secret-value --region "$region" --secret-id "$(output databaseMasterSecret)" \
   --query SecretString --output text | python3 -c 'import json, sys; print(json.load(sys.stdin)["password"])')
@@ -24,12 +31,14 @@ kubectl --namespace default run "databases-$$" --image=postgres:15-bookworm --re
   --command -- sh -c 'read -r PGPASSWORD; export PGPASSWORD
     exec psql --set ON_ERROR_STOP=1 "host=$0 user=credit_admin dbname=postgres sslmode=require"' "$host" <<SQL
 $master
-CREATE ROLE journal LOGIN PASSWORD '$journal';
-CREATE ROLE journal_reader LOGIN PASSWORD '$reader';
-CREATE ROLE tracking LOGIN PASSWORD '$tracking';
+SELECT format('CREATE ROLE %I LOGIN', name) FROM unnest('{journal, journal_reader, tracking}'::text[]) AS name
+  WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name) \gexec
+ALTER ROLE journal PASSWORD '$journal';
+ALTER ROLE journal_reader PASSWORD '$reader';
+ALTER ROLE tracking PASSWORD '$tracking';
 GRANT journal, tracking TO credit_admin;
-CREATE DATABASE journal OWNER journal;
-CREATE DATABASE tracking OWNER tracking;
+SELECT format('CREATE DATABASE %I OWNER %I', name, name) FROM unnest('{journal, tracking}'::text[]) AS name
+  WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = name) \gexec
 \connect journal
 ALTER DEFAULT PRIVILEGES FOR ROLE journal GRANT SELECT ON TABLES TO journal_reader;
 SQL

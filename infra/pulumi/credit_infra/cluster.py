@@ -11,7 +11,7 @@ import pulumi_aws as aws
 from pulumi import Output, ResourceOptions
 
 from credit_infra.cluster_config import ClusterConfig
-from credit_infra.constants import ADDONS_AFTER_NODES, ADDONS_BEFORE_NODES, KUBERNETES_VERSION, SCORING_PORT
+from credit_infra.constants import ADDONS_AFTER_NODES, ADDONS_BEFORE_NODES, HTTPS_PORT, KUBERNETES_VERSION, SCORING_PORT
 from credit_infra.errors import answered
 from credit_infra.network import Network
 from credit_infra.network_config import NetworkConfig
@@ -62,7 +62,7 @@ class Cluster(pulumi.ComponentResource):
             lambda vpc: answered(vpc.cluster_security_group_id, "security group of the cluster")
         )
         self.kubeconfig = self._kubeconfig(cluster)
-        self._let_in(network.load_balancer_security_group_id)
+        self._let_in(network.load_balancer_security_group_id, addresses)
         self._access(config, ci_role_arns)
         before = [self._addon(name, version, []) for name, version in ADDONS_BEFORE_NODES.items()]
         after_addons = ResourceOptions(parent=self, depends_on=before)
@@ -169,18 +169,28 @@ class Cluster(pulumi.ComponentResource):
             opts=ResourceOptions(parent=self, depends_on=after),
         )
 
-    def _let_in(self, load_balancer_group_id: Output[str]) -> None:
-        """The load balancer reaches the service's pods, and nothing else of the cluster."""
-        aws.vpc.SecurityGroupIngressRule(
+    def _let_in(self, load_balancer_group_id: Output[str], addresses: NetworkConfig) -> None:
+        """The load balancer reaches the service's pods and the VPC asks the API; nobody else reaches the cluster."""
+        self._rule(
             "scoring-api",
-            security_group_id=self.security_group_id,
-            description="Load balancer to scoring-api",
+            "Load balancer to scoring-api",
+            SCORING_PORT,
             referenced_security_group_id=load_balancer_group_id,
+        )
+        # EKS lets its nodes and control plane in alone: the end of a VPN or a runner would knock in vain.
+        self._rule("api", "The VPC to the private endpoint", HTTPS_PORT, cidr_ipv4=str(addresses.cidr))
+
+    def _rule(self, name: str, description: str, port: int, **source: pulumi.Input[str]) -> None:
+        aws.vpc.SecurityGroupIngressRule(
+            name,
+            security_group_id=self.security_group_id,
+            description=description,
             ip_protocol="tcp",
-            from_port=SCORING_PORT,
-            to_port=SCORING_PORT,
-            tags=self._tags("scoring-api"),
+            from_port=port,
+            to_port=port,
+            tags=self._tags(name),
             opts=self._child,
+            **source,
         )
 
     def _kubeconfig(self, cluster: aws.eks.Cluster) -> Output[str]:

@@ -33,6 +33,12 @@ DATA = (METRICS, REPOSITORY, KEY, DATABASE, BUCKET, VAULT)
 
 LONG_LIVED_KEYS = ("aws:iam/accessKey:AccessKey", "aws:iam/user:User")
 POLICIES = ("aws:iam/policy:Policy", "aws:iam/rolePolicy:RolePolicy")
+ATTACHMENTS = (
+    "aws:iam/policyAttachment:PolicyAttachment",
+    "aws:iam/role:Role",
+    "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
+    "aws:iam/rolePolicyAttachmentsExclusive:RolePolicyAttachmentsExclusive",
+)
 INGRESS = (
     "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup",
     "aws:ec2/securityGroup:SecurityGroup",
@@ -70,6 +76,7 @@ RULES = (
     Rule("machines", checks.machines, (LAUNCH_TEMPLATE,)),
     Rule("ingress", checks.ingress, INGRESS),
     Rule("rights", checks.rights, POLICIES),
+    Rule("attached", checks.attached, ATTACHMENTS),
     Rule("no-long-lived-keys", checks.never, LONG_LIVED_KEYS),
     Rule("rotation", checks.rotation, (KEY,)),
     Rule("retention", checks.retention, (LOG_GROUP,)),

@@ -8,8 +8,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from ipaddress import ip_network
 from typing import Any
 
+from credit_infra.addresses import WIDEST_PREFIX
 from credit_infra.constants import ANYWHERE, HTTPS_PORT, SIGNATURE_TAGS
 from credit_infra.place import REQUIRED_TAGS
 
@@ -56,6 +58,22 @@ KEY_PROPERTY = {
     TOPIC: "kmsMasterKeyId",
 }
 """Where a type names its customer-managed key."""
+
+MANAGED_POLICIES = frozenset(
+    f"arn:aws:iam::aws:policy/{name}"
+    for name in (
+        "AmazonEC2ContainerRegistryPullOnly",
+        "AmazonEKSClusterPolicy",
+        "AmazonEKSWorkerNodePolicy",
+        "AmazonEKS_CNI_Policy",
+        "service-role/AmazonEBSCSIDriverPolicy",
+        "service-role/AmazonRDSEnhancedMonitoringRole",
+    )
+)
+"""AWS's own policies that may be attached: what is in the others, nobody here has read."""
+
+WIDEST = {4: WIDEST_PREFIX, 6: 56}
+"""The shortest prefix that a VPC may have, by version of IP: a wider range holds strangers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,29 +149,34 @@ def machines(resource: Resource) -> Iterator[str]:
 
 
 def ingress(resource: Resource) -> Iterator[str]:
-    """Only HTTPS at the load balancer is open to everybody."""
+    """Only HTTPS at the load balancer is open to strangers."""
     # Two shapes: rules inside a group, and a rule that is a resource of its own.
     for rule in resource.properties.get("ingress") or (resource.properties,):
-        everybody = rule.get("cidrIpv4") == ANYWHERE or rule.get("cidrIpv6") == "::/0"
-        everybody |= ANYWHERE in list(rule.get("cidrBlocks") or ())
         ports = (rule.get("fromPort"), rule.get("toPort"))
-        if everybody and not (ports == (HTTPS_PORT, HTTPS_PORT) and resource.name.startswith("load-balancer")):
-            yield f"ports {ports} are open to everybody: only {HTTPS_PORT} at the load balancer may be"
+        # Without a protocol's name the ports mean nothing: -1 is all of them.
+        https = ports == (HTTPS_PORT, HTTPS_PORT) and (rule.get("ipProtocol") or rule.get("protocol")) == "tcp"
+        for source in _strangers(rule):
+            if not (https and resource.name.startswith("load-balancer")):
+                yield f"ports {ports} are open to {source}: only {HTTPS_PORT} at the load balancer may be"
 
 
 def rights(resource: Resource) -> Iterator[str]:
     """No right is everything."""
     text = resource.properties.get("policy")
     for statement in json.loads(text)["Statement"] if text else ():
-        actions, resources = _listed(statement.get("Action")), _listed(statement.get("Resource"))
-        if statement["Effect"] == "Allow" and "*" in actions:
-            yield f"statement {statement.get('Sid')} allows every action: name them"
-        asked = {key for keys in (statement.get("Condition") or {}).values() for key in keys}
-        # A region holds everything of the account; it is enough for the boundary, which grants nothing.
-        bounds = asked if resource.type == "aws:iam/policy:Policy" else asked - {"aws:RequestedRegion"}
-        unbounded = "*" in resources and not bounds
-        if statement["Effect"] == "Allow" and unbounded and any(action.endswith(":*") for action in actions):
-            yield f"statement {statement.get('Sid')} allows a whole service everywhere: name resources, or tags"
+        if statement["Effect"] == "Allow":
+            yield from _allowed(statement, grants=resource.type != "aws:iam/policy:Policy")
+
+
+def attached(resource: Resource) -> Iterator[str]:
+    """No role has rights that the other rules do not read."""
+    properties = resource.properties
+    for key in ("policyArn", "policyArns", "managedPolicyArns"):
+        for arn in _listed(properties.get(key)):
+            if arn not in MANAGED_POLICIES:
+                yield f"{arn} is attached: write the rights as a RolePolicy, or read it and add it to MANAGED_POLICIES"
+    if properties.get("inlinePolicies"):
+        yield "inlinePolicies is set: make each a RolePolicy"
 
 
 def never(resource: Resource) -> Iterator[str]:
@@ -186,6 +209,28 @@ def differences(properties: Mapping[str, Any], wanted: Mapping[str, Any]) -> Ite
             yield from (f"{key}.{problem}" for problem in differences(found or {}, value))
         elif found != value:
             yield f"{key} is {found!r}: set it to {value!r}"
+
+
+def _allowed(statement: Mapping[str, Any], *, grants: bool) -> Iterator[str]:
+    """What is wrong with a statement that allows; the boundary's does not grant, and may hold a whole region."""
+    where = f"statement {statement.get('Sid')}"
+    actions, resources = _listed(statement.get("Action")), _listed(statement.get("Resource"))
+    if inverse := [key for key in ("NotAction", "NotResource") if key in statement]:
+        yield f"{where} allows all but what {inverse} names: name what it allows"
+    if "*" in actions:
+        yield f"{where} allows every action: name them"
+    asked = {key for keys in (statement.get("Condition") or {}).values() for key in keys}
+    # A region holds everything of the account.
+    bounds = asked - {"aws:RequestedRegion"} if grants else asked
+    if "*" in resources and not bounds and any(action.endswith(":*") for action in actions):
+        yield f"{where} allows a whole service everywhere: name resources, or tags"
+
+
+def _strangers(rule: Mapping[str, Any]) -> list[str]:
+    """Where a rule lets in more than a network that could be ours."""
+    keys = ("cidrIpv4", "cidrIpv6", "cidrBlocks", "ipv6CidrBlocks")
+    sources = [ip_network(source, strict=False) for key in keys for source in _listed(rule.get(key))]
+    return [str(source) for source in sources if source.prefixlen < WIDEST[source.version]]
 
 
 def _listed(value: Any) -> list[str]:
