@@ -1,4 +1,6 @@
 import re
+from collections import defaultdict
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -82,10 +84,27 @@ def test_prose_is_tested_too_and_a_bump_is_not() -> None:
     assert [path for path, is_tested in tested.items() if not is_tested] == [image_file("staging", "scoring-api")]
 
 
-def test_a_stack_is_previewed_from_where_it_is_changed() -> None:
-    preview, up = (WORKFLOWS["infra"]["jobs"][name]["runs-on"] for name in ("preview", "up"))
-    assert preview == up
-    assert {"vars.PRODUCTION_RUNNER", "vars.STAGING_RUNNER"} <= set(re.findall(r"vars\.\w+", preview))
+def machine(job: str, stack: str, **variables: str) -> object:
+    """Where a job of infra runs: GitHub's expression, whose operators Python has by other names."""
+    expression = WORKFLOWS["infra"]["jobs"][job]["runs-on"].removeprefix("${{").removesuffix("}}").strip()
+    known = {"matrix": SimpleNamespace(stack=stack), "vars": defaultdict(str, variables)}
+    words = re.sub(r"vars\.(\w+)", r"vars['\1']", expression).replace("&&", "and").replace("||", "or")
+    return eval(words, known)
+
+
+@pytest.mark.parametrize("job", ["preview", "up"])
+def test_each_stack_has_a_machine_of_its_own_or_githubs(job: str) -> None:
+    both = {"STAGING_RUNNER": "ours", "PRODUCTION_RUNNER": "guarded"}
+    assert [machine(job, stack, **both) for stack in ("staging", "production")] == ["ours", "guarded"]
+    assert machine(job, "production", STAGING_RUNNER="ours") == "ubuntu-24.04"
+    assert machine(job, "staging", PRODUCTION_RUNNER="guarded") == "ubuntu-24.04"
+
+
+@pytest.mark.parametrize("job", ["preview", "up"])
+def test_only_stacks_that_are_named_are_touched(job: str) -> None:
+    said = WORKFLOWS["infra"]["jobs"][job]
+    assert said["if"].startswith("vars.PULUMI_STACKS && ")
+    assert said["strategy"]["matrix"] == {"stack": "${{ fromJSON(vars.PULUMI_STACKS) }}"}
 
 
 def test_every_variable_and_secret_of_a_workflow_is_named_where_they_are_set() -> None:
@@ -182,6 +201,17 @@ def test_main_takes_nothing_that_a_code_owner_has_not_approved() -> None:
     assert pull_request["require_code_owner_review"]
     assert pull_request["dismiss_stale_reviews_on_push"]
     assert pull_request["require_last_push_approval"]
+
+
+def test_a_version_once_there_stays_and_not_everybody_makes_one() -> None:
+    stays, comes = read_json("tags"), read_json("new-tags")
+    versions = {"ref_name": {"include": ["refs/tags/v*"], "exclude": []}}
+    assert [(rules["target"], rules["conditions"]) for rules in (stays, comes)] == [("tag", versions)] * 2
+    assert {rule["type"] for rule in stays["rules"]} == {"deletion", "update", "non_fast_forward"}
+    assert stays["bypass_actors"] == []
+    assert comes["rules"] == [{"type": "creation"}]
+    # 5 is GitHub's number of the role of a repository's administrators.
+    assert [(one["actor_type"], one["actor_id"]) for one in comes["bypass_actors"]] == [("RepositoryRole", 5)]
 
 
 def owns(pattern: str, path: str) -> bool:
