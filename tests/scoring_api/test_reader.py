@@ -257,6 +257,12 @@ def test_what_is_no_json_is_malformed(body: bytes) -> None:
         READER.read(body)
 
 
+def test_an_escape_beside_a_number_that_is_none_hides_no_field() -> None:
+    with pytest.raises(InvalidApplicantError) as refused:
+        READER.read(b'{"late_payments": NaN, "utilisation": 0.5, "status": "\\u0031"}')
+    assert "late_payments" in {problem.field for problem in refused.value.problems}
+
+
 @pytest.mark.parametrize("name", ["late_payments", "income", "housing", "sex", "duration", "monitoring_attributes"])
 @pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999", "9" * 400])
 def test_a_number_that_is_none_is_refused_by_its_field(name: str, number: str) -> None:

@@ -158,9 +158,10 @@ def _parse(body: bytes) -> Any:
 
 def _with_wild_numbers(body: bytes) -> Any:
     """JSON but for NaN, Infinity or numbers without end: so that their field can be named when it is refused."""
-    if rb"\u" in body:  # half of a surrogate pair is no text, and this parser takes it
-        raise ValueError
-    return json.loads(body.decode())
+    document = json.loads(body.decode())
+    if rb"\u" in body:  # half of a surrogate pair is no text: this parser takes it, and it cannot be encoded
+        json.dumps(document, ensure_ascii=False).encode()
+    return document
 
 
 def _rows_of(matrix: Mapping[str, Any], limit: int) -> list[Any]:
