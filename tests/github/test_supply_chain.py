@@ -184,7 +184,10 @@ class Source:
     """What a stand-in of OSV's published API (google.github.io/osv.dev/api) answers, by package."""
 
     address: str = ""
-    pages: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    pages: dict[str, list[dict[str, Any]]] = field(
+        # Its advisories are as old as anybody's.
+        default_factory=lambda: {"jinja2": [{"vulns": [advisory("GHSA-old")]}]}
+    )
     status: int = 200
 
     def answer(self, question: dict[str, Any]) -> dict[str, Any]:
@@ -243,6 +246,17 @@ def test_a_source_that_fails_is_not_a_clean_bill(source: Source, capsys: pytest.
     source.status = 503
     refused("scan")
     assert "not scanned" in capsys.readouterr().err
+
+
+def test_a_source_that_knows_nothing_at_all_is_not_a_clean_bill(
+    source: Source, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source.pages.clear()
+    refused("scan")
+    said = capsys.readouterr()
+    assert "not scanned" in said.err
+    assert "jinja2 2.4.1" in said.err
+    assert said.out == ""
 
 
 @pytest.mark.usefixtures("source")

@@ -19,6 +19,9 @@ PATIENCE_S = 30.0
 MILD = {"LOW", "MODERATE", "MEDIUM"}
 """Severities that fail nothing. One that is not rated counts as high: nobody has said that it is mild."""
 
+HOLED = ("jinja2", "2.4.1")
+"""A version that OSV has known to be bad for years: a source that calls it clean knows nothing of the others either."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Finding:
@@ -45,11 +48,16 @@ def scan(packages: Iterable[Package], source: str) -> list[Finding]:
     """All findings, each once.
 
     Raises:
-        DeliveryError: there is no source, or it does not answer as OSV does.
+        DeliveryError: there is no source, it does not answer as OSV does, or it does not know what everybody knows.
     """
     if not source:
         raise DeliveryError(
             f"not scanned: {SETTING} names no advisory source; set it to the address of one with OSV's API"
+        )
+    if not _of(*HOLED, source):
+        raise DeliveryError(
+            f"not scanned: {source} knows nothing of {' '.join(HOLED)}, which is known to be bad; "
+            f"set {SETTING} to a source that has OSV's advisories for PyPI"
         )
     pinned = {(package.name, package.version) for package in packages}
     return sorted({finding for name, version in sorted(pinned) for finding in _of(name, version, source)})
