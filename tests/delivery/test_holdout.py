@@ -9,10 +9,11 @@ import pandas as pd
 import pytest
 
 from credit_contract.applicant import encode
-from credit_delivery.errors import EvidenceError
+from credit_delivery.errors import CommandFailedError, EvidenceError
 from credit_delivery.holdout import Holdout, read, rebuild, source
 from credit_training.dataset import load_dataset
 from credit_training.prepare import prepared
+from credit_training.source import obtain
 
 from .world import LENDER, World
 
@@ -95,13 +96,15 @@ def test_asked_afresh_it_is_no_table_that_was_kept(
     with closing(sqlite3.connect("lender.db")) as database:
         published = pd.read_csv(released.root.parent / "data/lender.csv", dtype=str)
         published.to_sql("lender", database, index=False)
-    database_source = "source: {kind: sql, url: 'sqlite:///lender.db', query: select * from lender}"
-    Path("lender.yaml").write_text(re.sub("source: .*", database_source, LENDER, count=1))
+    database_source = "source: {kind: sql, url: 'sqlite:///lender.db', query: select * from lender"
+    Path("lender.yaml").write_text(re.sub("source: .*", database_source + "}", LENDER, count=1))
+    pinned = f"{database_source}, sha256: {obtain(load_dataset('lender.yaml'), Path('var')).sha256}}}"
+    Path("lender.yaml").write_text(re.sub("source: .*", pinned, LENDER, count=1))
     prepared(load_dataset("lender.yaml"), "v1", Path("var"))
     (kept,) = Path("var/data/raw").glob("*.csv")
     kept.write_text(re.sub(",(late|paid)$", ",paid", kept.read_text(), count=63, flags=re.MULTILINE))
     shutil.rmtree("var/data/processed")
     described = released.dataset.model_copy(update={"name": "lender.yaml"})
-    with pytest.raises(EvidenceError, match="source, recipe or split changed"):
+    with pytest.raises(CommandFailedError, match="has sha256"):
         source(tmp_path)(described)
     np.testing.assert_array_equal(source(tmp_path, afresh=True)(described).target, holdout.target)
