@@ -38,6 +38,7 @@ class Metrics:
         self._window_end = self._gauge("window_end_seconds", "End of the last window, Unix time.")
         self._expected_loss = self._gauge("expected_loss", "Expected loss of approved decisions, exposure's unit.")
         self._matured = self._gauge("matured_share", "Outcomes known over decisions not declined, last vintage.")
+        self._vintage = self._gauge("vintage_decisions", "Decisions not declined, last vintage.")
         self._censored = self._gauge("censored_share", "Declined, never to have an outcome, over decided.")
         self._unknown = self._gauge("unknown_outcomes", "Outcomes of decisions that nobody knows, last window.")
         self._future = self._gauge("future_decisions", "Decisions that bear a time after the last run.")
@@ -98,6 +99,7 @@ class Metrics:
         self._expected_loss.set(last.expected_loss.loss.value if last.expected_loss else UNKNOWN)
         matured, censored = (vintage.matured, vintage.censored) if vintage else (None, None)
         self._matured.set(UNKNOWN if matured is None else matured)
+        self._vintage.set(vintage.lent if vintage else 0)
         self._censored.set(UNKNOWN if censored is None else censored)
         if vintage is None:
             return
