@@ -193,9 +193,8 @@ class ScoringService:
 
     def stands(self, serving: Serving, answers: Sequence[Answer]) -> None:
         """What follows once answers are durable: they are counted, and the challenger, where there is one, scores."""
-        decisions = chain.from_iterable([answer.scores.decision for answer in answers])
-        scores = chain.from_iterable([answer.scores.score for answer in answers])
-        self._metrics.decided(serving.label, list(decisions), list(scores))
+        decisions = _joined([answer.scores.decision for answer in answers])
+        self._metrics.decided(serving.label, decisions, _joined([answer.scores.score for answer in answers]))
         if serving.challenger is not None:
             for answer in answers:
                 self._shadow.offer(serving.challenger, answer)
@@ -239,6 +238,10 @@ class ScoringService:
 async def in_words(answer: Answer, tell: Callable[[Answer], bytes]) -> bytes:
     """An answer as `tell` writes it; of many applicants, beside the event loop."""
     return await _beside(len(answer.batch) > INLINE, lambda: tell(answer))
+
+
+def _joined(parts: Sequence[list[Done]]) -> list[Done]:
+    return parts[0] if len(parts) == 1 else list(chain.from_iterable(parts))
 
 
 async def _beside(long: bool, step: Callable[[], Done]) -> Done:
