@@ -8,12 +8,14 @@ import pytest
 from fastapi.testclient import TestClient
 from moto.server import ThreadedMotoServer
 from s3fs import S3FileSystem
+from sqlalchemy import create_engine
 
 from drift_monitor.app import create_app
 from drift_monitor.cli import main
 from drift_monitor.errors import ReportError
 from drift_monitor.settings import load
 from drift_monitor.store import ReportStore
+from scoring_api.journal.schema import upgrade
 from tests.drift_monitor.lender import ONE_MONTH, Lender
 
 NOBODY = "http://127.0.0.1:9"
@@ -67,7 +69,17 @@ def assert_refused(place, reason, capfd):
     (line,) = capfd.readouterr().err.splitlines()
     assert line.startswith(f"drift-monitor: reports at {place}")
     assert reason in line
-    assert "check reports.folder, and of a bucket the endpoint, the credentials" in line
+    assert "check the address, and of a bucket the endpoint, the credentials" in line
+
+
+def test_an_archive_that_cannot_be_reached_could_not_be_compared(tmp_path, monkeypatch, capfd):
+    address = f"sqlite:///{tmp_path / 'journal.db'}"
+    upgrade(create_engine(address))
+    monkeypatch.setenv("JOURNAL_URL", address)
+    for command in ("archive", "verify"):
+        assert main([command, "s3://bucket/decisions"]) == 2
+        (line,) = capfd.readouterr().err.splitlines()
+        assert line.startswith("drift-monitor: archive s3://bucket/decisions: cannot be listed: Unable to locate")
 
 
 @pytest.fixture

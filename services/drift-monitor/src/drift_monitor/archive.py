@@ -11,7 +11,9 @@ import json
 import os
 import re
 import tempfile
+import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote, unquote
@@ -20,6 +22,7 @@ import fsspec
 
 from credit_contract.decision import ChainHead, StoredDecision, row_hash
 from drift_monitor.errors import ArchiveError, SettingsError
+from drift_monitor.place import reaching
 
 NAME = re.compile(r"(?P<writer>.+)\.(?P<first>\d{12})-(?P<last>\d{12})-(?P<hash>[0-9a-f]{64})\.jsonl\.gz")
 
@@ -41,20 +44,19 @@ class Archive:
     """
 
     def __init__(self, url: str) -> None:
-        self._url = url
+        self._place = f"archive {url}"
         try:
             self._files, self._root = fsspec.core.url_to_fs(url)
         except (ImportError, ValueError) as error:
-            raise SettingsError(f"archive {url}: {error}") from None
+            raise SettingsError(f"{self._place}: {error}") from None
 
     def pieces(self) -> list[Piece]:
         """Everything that was archived, by the names alone; what has another name is not the archive's."""
-        try:
-            paths = self._files.ls(self._root, detail=False, refresh=True)
-        except FileNotFoundError:
-            return []
-        except OSError as error:
-            raise ArchiveError(f"archive {self._url}: cannot be listed: {error.strerror or error}") from None
+        with reaching(self._place, "cannot be listed", ArchiveError):
+            try:
+                paths = self._files.ls(self._root, detail=False, refresh=True)
+            except FileNotFoundError:
+                return []
         names = sorted(path.rsplit("/", 1)[-1] for path in paths)
         return [_piece(found) for name in names if (found := NAME.fullmatch(name))]
 
@@ -63,12 +65,8 @@ class Archive:
         last = rows[-1]
         name = f"{quote(last.writer, safe='')}.{rows[0].sequence:012}-{last.sequence:012}-{last.hash}.jsonl.gz"
         lines = "".join(f"{json.dumps(row._asdict())}\n" for row in rows)
-        try:
+        with reaching(self._place, f"{name} cannot be written", ArchiveError), suppress(FileExistsError):
             self._put(f"{self._root}/{name}", gzip.compress(lines.encode(), mtime=0))
-        except FileExistsError:
-            return
-        except OSError as error:
-            raise ArchiveError(f"archive {self._url}: {name} cannot be written: {error.strerror or error}") from None
 
     def rows(self, piece: Piece) -> Iterator[StoredDecision]:
         """What an object holds, each row as it was archived.
@@ -80,13 +78,11 @@ class Archive:
         for row in self._read(piece.name):
             last = last or ChainHead(piece.head.writer, piece.first - 1, row.previous_hash)
             if not follows(row, last):
-                raise ArchiveError(
-                    f"archive {self._url}: {piece.name} is not what was written, at sequence {row.sequence}"
-                )
+                raise ArchiveError(f"{self._place}: {piece.name} is not what was written, at sequence {row.sequence}")
             last = ChainHead(row.writer, row.sequence, row.hash)
             yield row
         if last != piece.head:
-            raise ArchiveError(f"archive {self._url}: {piece.name} does not end as its name says")
+            raise ArchiveError(f"{self._place}: {piece.name} does not end as its name says")
 
     def _put(self, path: str, content: bytes) -> None:
         """Whole or not at all, and never over what is there: S3 itself refuses that, as a link does in a folder."""
@@ -102,13 +98,12 @@ class Archive:
             os.link(aside.name, path)
 
     def _read(self, name: str) -> list[StoredDecision]:
+        with reaching(self._place, f"{name} cannot be read", ArchiveError):
+            content = self._files.cat_file(f"{self._root}/{name}")
         try:
-            content = gzip.decompress(self._files.cat_file(f"{self._root}/{name}"))
-            return [StoredDecision(**json.loads(line)) for line in content.splitlines()]
-        except OSError as error:
-            raise ArchiveError(f"archive {self._url}: {name} cannot be read: {error.strerror or error}") from None
-        except (EOFError, ValueError, TypeError):
-            raise ArchiveError(f"archive {self._url}: {name} holds no decisions") from None
+            return [StoredDecision(**json.loads(line)) for line in gzip.decompress(content).splitlines()]
+        except (gzip.BadGzipFile, zlib.error, EOFError, ValueError, TypeError):
+            raise ArchiveError(f"{self._place}: {name} holds no decisions") from None
 
 
 def follows(row: StoredDecision, last: ChainHead) -> bool:

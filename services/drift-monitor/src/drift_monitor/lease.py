@@ -31,7 +31,7 @@ class Lease:
 
     def __init__(self, files: Any, path: str, old_s: float = OLD_S) -> None:
         self._files, self._path, self._old = files, path, timedelta(seconds=old_s)
-        self._place = f"s3://{path}"
+        self._place = f"reports at s3://{path}"
         self._tag, self._writing = "", Lock()
 
     @contextmanager
@@ -81,9 +81,7 @@ class Lease:
             raise
         except OSError:
             pass  # gone or taken in this moment: somebody else is about to write
-        raise ReportError(
-            f"reports at {self._place}: another monitor is writing there; wait for it, or set reports.folder"
-        )
+        raise ReportError(f"{self._place}: another monitor is writing there; wait for it, or set reports.folder")
 
     def _write(self, **condition: str) -> None:
         with self._writing:

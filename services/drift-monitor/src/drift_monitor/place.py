@@ -1,4 +1,4 @@
-"""The place of reports when it cannot be used, as one line: which place, what failed, what to do.
+"""A place of files that cannot be used, a folder or a bucket, as one line: which place, what failed, what to do.
 
 Does not know what is kept there.
 """
@@ -10,15 +10,15 @@ from contextlib import contextmanager
 
 from drift_monitor.errors import MonitorError, ReportError
 
-ADVICE = "check reports.folder, and of a bucket the endpoint, the credentials and what these may do"
+ADVICE = "check the address, and of a bucket the endpoint, the credentials and what these may do"
 
 
 @contextmanager
-def reaching(place: str, failed: str) -> Iterator[None]:
+def reaching(place: str, failed: str, kind: type[MonitorError] = ReportError) -> Iterator[None]:
     """Around the use of a file system of fsspec, which says in many ways that a place is away or refuses.
 
     Raises:
-        ReportError: it did; names the place.
+        MonitorError: it did, of this kind; names the place.
     """
     try:
         yield
@@ -28,7 +28,7 @@ def reaching(place: str, failed: str) -> Iterator[None]:
         if not _is_of_the_place(error):
             raise
         reason = " ".join((getattr(error, "strerror", None) or str(error) or "no answer in time").split())
-        raise ReportError(f"reports at {place}: {failed}: {reason}; {ADVICE}") from None
+        raise kind(f"{place}: {failed}: {reason}; {ADVICE}") from None
 
 
 def _is_of_the_place(error: Exception) -> bool:

@@ -46,7 +46,7 @@ class ReportStore:
     """
 
     def __init__(self, url: str, patience_s: float | None = None) -> None:
-        self._url = url
+        self._place = f"reports at {url}"
         try:
             self._files, self._root = fsspec.core.url_to_fs(url)
         except (ImportError, ValueError) as error:
@@ -79,16 +79,16 @@ class ReportStore:
 
     @contextmanager
     def _locked_folder(self) -> Iterator[None]:
-        with reaching(self._url, "cannot be written"):
+        with reaching(self._place, "cannot be written"):
             Path(self._root).mkdir(parents=True, exist_ok=True)
             held = (Path(self._root) / LOCK).open("w")
         with held:
-            with reaching(self._url, "cannot be locked"):
+            with reaching(self._place, "cannot be locked"):
                 try:
                     fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except BlockingIOError:
                     raise ReportError(
-                        f"reports at {self._url}: another monitor is writing there; wait for it, or set reports.folder"
+                        f"{self._place}: another monitor is writing there; wait for it, or set reports.folder"
                     ) from None
             yield
 
@@ -140,16 +140,16 @@ class ReportStore:
         try:
             due = [name for name in self._windows() if name not in keep]
             for name in due:
-                with reaching(self._url, f"{name} cannot be removed"):
+                with reaching(self._place, f"{name} cannot be removed"):
                     self._files.rm(f"{self._root}/{name}", recursive=True)
             left = set(due) & set(self._windows()) if due else set()
             if left:  # S3 refuses object by object, and s3fs says nothing of it
-                raise ReportError(f"reports at {self._url}: {min(left)} cannot be removed; {ADVICE}")
+                raise ReportError(f"{self._place}: {min(left)} cannot be removed; {ADVICE}")
         except ReportError as error:
             log.warning("%s", error)
 
     def _windows(self) -> list[str]:
-        with reaching(self._url, "cannot be listed"):
+        with reaching(self._place, "cannot be listed"):
             try:
                 entries = self._files.ls(self._root, detail=True, refresh=True)
             except FileNotFoundError:
@@ -163,17 +163,17 @@ class ReportStore:
         except ValidationError as error:
             first = error.errors(include_input=False)[0]
             where = ".".join(map(str, first["loc"])) or "document"
-            raise ReportError(f"report {name} at {self._url}: {where}: {first['msg']}") from None
+            raise ReportError(f"{self._place}: {name}: {where}: {first['msg']}") from None
 
     def _get(self, name: str) -> bytes:
-        with reaching(self._url, f"{name} cannot be read"):
+        with reaching(self._place, f"{name} cannot be read"):
             try:
                 return bytes(self._files.cat_file(f"{self._root}/{name}", **self._patience))
             except FileNotFoundError:
                 raise NotFoundError(f"no report {name}") from None
 
     def _put(self, name: str, content: bytes) -> None:
-        with reaching(self._url, f"{name} cannot be written"):
+        with reaching(self._place, f"{name} cannot be written"):
             if self._local:
                 _replace(Path(self._root) / name, content)
             else:
