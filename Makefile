@@ -21,7 +21,7 @@ KIND = $(if $(shell docker ps --quiet --filter name=^credit-control-plane$$ 2>/d
 export DO_NOT_TRACK := 1
 export ORT_DISABLE_TELEMETRY := 1
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-infra lock demo test test-charts test-images test-infra test-airflow check check-workflows format data explore train cards mlflow serve bench pictures video tools adopt images run-image up push load drift status down release promote confirm rollback freeze e2e e2e-full rehearse replay sbom licences scan manifests release-files attestations publish-models sign provision docs-infra preview clean
+.PHONY: help setup setup-infra lock demo test test-charts test-images test-infra test-airflow check check-workflows format data explore train cards mlflow serve bench pictures video tools adopt images run-image up push load drift status down release promote confirm rollback freeze cut-off e2e e2e-full rehearse replay sbom licences scan manifests release-files attestations publish-models sign provision docs-infra preview clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -155,6 +155,10 @@ rollback: setup ## restore what ran before: make rollback ENV=production REASON=
 
 freeze: setup ## refuse promotions to an environment: make freeze ENV=production
 	$(BIN)/credit-release freeze --env $(ENV) $(KIND) $(ARGS)
+
+cut-off: ## the moment that a retraining learns up to, for its further steps: make cut-off ORDERED=2026-10-01
+	@said=$$(date --utc --date="$${ORDERED:-now}" +RETRAIN_CUT_OFF=%Y-%m-%dT%H:%M:%S+00:00) && \
+	echo "$$said" | tee -a "$${GITHUB_ENV:-/dev/null}"
 
 e2e: setup ## bring the platform up on kind, promote, break and mend it under load, take it down
 	$(BIN)/pytest -p no:cacheprovider -q -s -m "e2e and not full" tests/e2e $(ARGS)

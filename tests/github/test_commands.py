@@ -15,6 +15,7 @@ NOT_IN_CI_RUN = {
     "credit-release confirm": "asks a service on a cluster; tests/delivery asks a stand-in, make e2e a cluster",
     "credit-release promote": "opens a pull request; tests/delivery opens it at a stand-in of GitHub, make e2e on kind",
     "credit-release rollback": "commits; tests/delivery, and make e2e on kind",
+    "make cut-off": "is for the steps after it; tests/github/test_retraining.py runs it",
     "make down": "needs kind",
     "make e2e": "needs kind, and many minutes: .ci/run has it where there is time",
     "make promote": "as credit-release promote",
@@ -26,10 +27,7 @@ NOT_IN_CI_RUN = {
 }
 """What `.ci/run` cannot run, or not always: why, and where it is tried instead."""
 
-HANDS_ON = re.compile(r'echo "(\w+)=\$\(date [^;|&]*\)" >> "\$GITHUB_ENV"')
-"""A moment that all later steps must share; a person sets the variable."""
-
-COMMANDS = [(where, command) for where, command in commands() if not HANDS_ON.fullmatch(command)]
+COMMANDS = commands()
 EACH = pytest.mark.parametrize(
     ("where", "command"), COMMANDS, ids=[f"{where}: {command[:40]}" for where, command in COMMANDS]
 )

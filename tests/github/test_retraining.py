@@ -24,7 +24,7 @@ print(json.dumps({"errors": list(bag.import_errors.values()), "dags": list(bag.d
 
 def steps_of_workflow() -> list[str]:
     runs = [step["run"] for step in WORKFLOWS["retrain"]["jobs"]["retrain"]["steps"] if "run" in step]
-    return [command for command in runs if "GITHUB_ENV" not in command]
+    return [command for command in runs if command != "make cut-off"]
 
 
 def steps_of_dag() -> dict[str, str]:
@@ -68,13 +68,21 @@ def test_the_monitors_order_is_what_the_workflow_reads() -> None:
 def test_the_cut_off_is_the_orders_or_now_and_the_same_for_every_step(
     tmp_path: Path, ordered: str, written: str
 ) -> None:
-    (step,) = [step for step in WORKFLOWS["retrain"]["jobs"]["retrain"]["steps"] if "GITHUB_ENV" in step.get("run", "")]
+    (step,) = [step for step in WORKFLOWS["retrain"]["jobs"]["retrain"]["steps"] if "ORDERED" in step.get("env", {})]
     environment = os.environ | {"ORDERED": ordered, "GITHUB_ENV": str(tmp_path / "env")}
-    subprocess.run(["bash", "-e", "-c", step["run"]], env=environment, check=True)
+    subprocess.run(["bash", "-e", "-c", step["run"]], env=environment, cwd=ROOT, check=True)
     name, _, moment = (tmp_path / "env").read_text().strip().partition("=")
     assert name == "RETRAIN_CUT_OFF"
     assert moment.startswith(written)
     assert datetime.fromisoformat(moment).tzinfo is not None
+
+
+def test_an_order_without_a_moment_ends_the_retraining(tmp_path: Path) -> None:
+    environment = os.environ | {"ORDERED": "when it suits", "GITHUB_ENV": str(tmp_path / "env")}
+    result = subprocess.run(["make", "cut-off"], env=environment, cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode != 0
+    assert "when it suits" in result.stderr
+    assert not (tmp_path / "env").exists()
 
 
 def test_airflow_itself_reads_the_dag_as_one_chain(tmp_path: Path) -> None:
