@@ -259,8 +259,7 @@ def test_a_home_that_cannot_be_written_is_one_line(ran, tmp_path, monkeypatch, c
     blocked.write_text("")
     monkeypatch.setenv("CREDIT_HOME", str(blocked / "var"))
     assert main(["run", ran.dataset, *QUICK]) == 1
-    last = capsys.readouterr().err.splitlines()[-1]
-    assert "cannot write" in last
+    assert "cannot write" in capsys.readouterr().err.splitlines()[-1]
 
 
 @pytest.fixture
