@@ -170,6 +170,6 @@ def _check_holdout(spec: DatasetSpec, version: str, sha256: str) -> None:
     if expected is not None and expected != sha256:
         raise DatasetError(
             f"dataset {spec.name} {version}: the rebuilt hold-out has sha256 {sha256[:12]}…, "
-            f"expected {expected[:12]}…; a recipe or the split changed: make a new version, or"
+            f"expected {expected[:12]}…; the source, a recipe or the split changed: make a new version, or"
             " update versions.holdout_sha256"
         )

@@ -1,6 +1,6 @@
 """Where a dataset's rows come from, as the key `source` of its YAML says it.
 
-Keys only; `source` fetches.
+Keys only; `source` fetches, each time where there is no `sha256` of the table.
 """
 
 from __future__ import annotations
