@@ -26,7 +26,7 @@ def replayed(tmp_path_factory):
     )
     came = stream.simulated(seed=1, events=events)
     came = came.take(np.arange(len(came)) % 4 == 0)
-    came = replace(came, performance_days=28, known=came.applied + MONTH)
+    came = replace(came, performance_days=28, known=came.applied + MONTH, until=np.datetime64("2022-07-15"))
     start, end = np.datetime64("2022-01-01"), np.datetime64("2022-07-01")
     plan = history.Plan(start, end, 1, 100, 0.9, SMALL, seed=1, cool_down_days=30, ended=("purpose",))
     folder = tmp_path_factory.mktemp("replay")
@@ -62,6 +62,10 @@ def test_a_field_of_a_product_that_ended_stops_once_and_is_excused_from_then_on(
 def test_a_lender_who_follows_the_verdict_retrains_on_retrain_and_not_on_stop(lived):
     assert "stop" in [one.verdict.verdict for one in lived]
     assert [one.verdict.verdict for one in lived if one.retrained] == ["retrain"]
+
+
+def test_hindsight_ends_where_the_data_knows_no_outcome_any_more(lived):
+    assert [one.default_rate is None for one in lived] == [False] * 5 + [True]
 
 
 def test_nobody_is_said_to_retrain_where_nobody_is_left_to_be_decided(replayed):

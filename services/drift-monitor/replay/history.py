@@ -137,7 +137,7 @@ def replay(stream: Stream, plan: Plan, strategy: Strategy, folder: Path) -> list
         verdict = life.judge(start, end, len(rows), model)
         left = end < windows[-1][1]  # after the last one nobody is there to be decided
         due = left and _due(strategy, verdict, end - trained_at, plan)
-        lived.append(_hindsight(stream.take(rows), pds, verdict, due, stream.known.max(), plan.approval_rate))
+        lived.append(_hindsight(stream.take(rows), pds, verdict, due, plan.approval_rate))
         if due:
             model, trained_at = _fit(life, end), end
     return lived
@@ -169,9 +169,9 @@ def _windows(applied: npt.NDArray[np.datetime64], plan: Plan) -> Sequence[tuple[
 
 
 def _hindsight(
-    some: Stream, pds: npt.NDArray[np.float64], verdict: WindowVerdict, due: bool, last: Day, approval_rate: float
+    some: Stream, pds: npt.NDArray[np.float64], verdict: WindowVerdict, due: bool, approval_rate: float
 ) -> Lived:
-    complete = some.applied.max() + np.timedelta64(some.performance_days, "D") <= last
+    complete = some.applied.max() + np.timedelta64(some.performance_days, "D") <= some.until
     both = complete and 0 < some.bad.sum() < len(some)
     safest = np.argsort(pds, kind="stable")[: round(approval_rate * len(some))]
     return Lived(

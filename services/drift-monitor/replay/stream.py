@@ -34,7 +34,8 @@ class Stream:
     """n applicants in order of time.
 
     bad: bool [n], within the performance window. applied, known: datetime64[D] [n]; an outcome must not be used
-    before `known`. origin: int64 [n], equal where resampling drew one row more than once.
+    before `known`. origin: int64 [n], equal where resampling drew one row more than once. until: the last day whose
+    outcomes the data has.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Stream:
     known: Days
     origin: npt.NDArray[np.int64]
     performance_days: int
+    until: np.datetime64
 
     def __len__(self) -> int:
         return len(self.bad)
@@ -89,6 +91,7 @@ def sba(seed: int) -> Stream:
     bad = (raw["mis_status"] == "CHGOFF").to_numpy() & (charged_off <= over)
     known = np.where(bad, charged_off, over)
     whole = _stream(spec, "v2", table, ("sector", "urban_rural"), bad, applied, known, FOUR_YEARS)
+    whole = replace(whole, until=np.nanmax(charged_off))
     return whole.take(_resampled(applied, raw["sample_weight"].to_numpy(), seed))
 
 
@@ -122,6 +125,7 @@ def simulated(seed: int, events: Sequence[Event] = ()) -> Stream:
         known=drawn.matures,
         origin=np.arange(len(drawn)),
         performance_days=365,
+        until=drawn.matures.max(),
     )
 
 
@@ -142,7 +146,8 @@ def _stream(
     policy = spec.policy_for(schema)
     steps = usable_steps(schema, STEPS.validate_python(spec.features))
     encoded = encode_table(schema, table)
-    whole = Stream(spec.name, schema, policy, steps, encoded, bad, applied, known, np.arange(len(bad)), days)
+    rows = np.arange(len(bad))
+    whole = Stream(spec.name, schema, policy, steps, encoded, bad, applied, known, rows, days, known.max())
     return whole.take(order)
 
 
