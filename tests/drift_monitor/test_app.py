@@ -69,6 +69,8 @@ def test_metrics_say_what_the_last_window_says(client):
     assert metric(client, 'estimate_error{figure="gini"}') == pytest.approx(last["maturity"]["gini_error"])
     assert metric(client, 'promised{figure="gini"}') == pytest.approx(last["maturity"]["promised"]["gini"]["value"])
     assert metric(client, "matured_share") == pytest.approx(last["maturity"]["matured"])
+    outcomes = last["maturity"]["realised"]["outcomes"]
+    assert metric(client, "vintage_decisions") * metric(client, "matured_share") == pytest.approx(outcomes)
     assert metric(client, "stale") == 0
 
 
@@ -168,19 +170,28 @@ def test_groups_are_shown_by_their_approval_rates(client):
         assert shown == pytest.approx(group["approval_rate"])
 
 
+def watched(portfolio, folder, happened, setting):
+    """Settings and overrides of a monitor of one month's decisions, to which something happened."""
+    scenario = Scenario(seed=12, start="2021-01", months=1, applicants_per_month=1500)
+    files = portfolio.decide(portfolio, scenario, folder / "history")
+    happened(files.table).to_parquet(files.decisions)
+    overrides = [
+        f"bundles=[{portfolio.bundle.path}]", f"files.decisions={files.decisions}", setting,
+        f"reports.folder={folder / 'reports'}", "reports.sample=0",
+    ]  # fmt: skip
+    return load(None, overrides), overrides
+
+
 @pytest.fixture
 def two_models(portfolio, tmp_path):
     """A month in which the model changed to one that nobody has a bundle of, once the other had been stopped."""
-    scenario = Scenario(seed=12, start="2021-01", months=1, applicants_per_month=1500)
-    files = portfolio.decide(portfolio, scenario, tmp_path / "history")
-    broken = files.table.assign(income_is_gone=1).drop(columns="net_income")
-    later = broken.decided_at >= "2021-01-20"
-    broken.assign(model_digest=broken.model_digest.mask(later, "f" * 64)).to_parquet(files.decisions)
-    overrides = [
-        f"bundles=[{portfolio.bundle.path}]", f"files.decisions={files.decisions}", "windows.every=month",
-        f"reports.folder={tmp_path / 'reports'}", "reports.sample=0",
-    ]  # fmt: skip
-    return load(None, overrides), overrides
+
+    def changed(table):
+        later = table.decided_at >= "2021-01-20"
+        broken = table.assign(income_is_gone=1).drop(columns="net_income")
+        return broken.assign(model_digest=broken.model_digest.mask(later, "f" * 64))
+
+    return watched(portfolio, tmp_path, changed, "windows.every=month")
 
 
 def test_where_two_models_decided_the_metrics_show_the_one_that_is_worse_off(two_models):
@@ -200,15 +211,11 @@ def test_where_two_models_decided_the_metrics_show_the_one_that_is_worse_off(two
 @pytest.fixture
 def closed_on_sundays(portfolio, tmp_path):
     """A field was lost on the last day of January; afterwards nobody decides, which is no failure for three days."""
-    scenario = Scenario(seed=12, start="2021-01", months=1, applicants_per_month=1500)
-    files = portfolio.decide(portfolio, scenario, tmp_path / "history")
-    broken = files.table.assign(channel=files.table.channel.mask(files.table.decided_at >= "2021-01-31", "fax"))
-    broken.to_parquet(files.decisions)
-    overrides = [
-        f"bundles=[{portfolio.bundle.path}]", f"files.decisions={files.decisions}", "limits.stale_hours=72.5",
-        f"reports.folder={tmp_path / 'reports'}", "reports.sample=0",
-    ]  # fmt: skip
-    return load(None, overrides), overrides
+
+    def lost(table):
+        return table.assign(channel=table.channel.mask(table.decided_at >= "2021-01-31", "fax"))
+
+    return watched(portfolio, tmp_path, lost, "limits.stale_hours=72.5")
 
 
 def test_a_day_without_anybody_takes_no_stop_back(closed_on_sundays):
