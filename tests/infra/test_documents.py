@@ -58,7 +58,14 @@ def ends(arrows: list[tuple[str, str]], boxes: set[str]) -> bool:
 
 def test_the_picture_says_what_waits_for_what(recordings: Mapping[str, Recording]) -> None:
     source = flowchart(recordings["production"])
-    for arrow in ("network --> cluster", "cluster --> gitops", "cluster --> database", "encryption --> storage"):
+    arrows = (
+        "network --> cluster",
+        "cluster --> nodes",
+        "nodes --> gitops",
+        "cluster --> database",
+        "encryption --> storage",
+    )
+    for arrow in arrows:
         assert arrow in source
 
 
