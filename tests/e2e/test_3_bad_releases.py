@@ -53,7 +53,7 @@ GOLDEN = Bad(
     ("a golden applicant's PD differs", "Deployment scoring-api: Deployment"),
 )
 IMAGE = Bad("staging", "an image that does not exist", "ImageNotFound", ("scoring-api-migration-", "absent-9"))
-CRASH = Bad(ENVIRONMENT, "an image that crashes", "PodCrashLoops", ("CrashLoopBackOff", LAST_WORDS))
+CRASH = Bad("staging", "an image that crashes", "PodCrashLoops", ("CrashLoopBackOff", LAST_WORDS))
 CHECK = Bad(
     "staging", "a golden check that is not answered", "GoldenCheckFailed", ("Job scoring-api-golden-check", "401")
 )
@@ -103,15 +103,12 @@ def no_image_stays() -> Iterator[None]:
     subprocess.run(["docker", "image", "rm", "credit-model:disagreeing-1"], capture_output=True)
 
 
-def named(environment: Name) -> ImagePin:
-    path = image_file(environment, "scoring-api")
-    return read_image(checkout.current().text(path), path)
-
-
 def crashing() -> ImagePin:
     """The service's image, but whatever it is asked to do it ends at once."""
+    path = image_file(CRASH.environment, "scoring-api")
+    tag = read_image(checkout.current().text(path), path).tag
     ends = f'ENTRYPOINT ["sh", "-c", "echo {LAST_WORDS} >&2; exit 1"]'
-    dockerfile = f"FROM scoring-api:{named(ENVIRONMENT).tag}\nLABEL made-by=e2e\n{ends}\n"
+    dockerfile = f"FROM scoring-api:{tag}\nLABEL made-by=e2e\n{ends}\n"
     build = ["docker", "build", "--quiet", "-"]
     digest = subprocess.run(build, input=dockerfile, capture_output=True, text=True, check=True).stdout.strip()
     image = Image("scoring-api", "crashing-1", digest)
@@ -160,69 +157,62 @@ def noticed(platform: Platform, *releases: Bad) -> None:
     until(f"{' and '.join(bad.alert for bad in releases)} fire", 600, heard)
     for bad in releases:
         assert not platform.well(bad.environment)
-        for cause in bad.causes:
-            until(f"status says {cause}", 300, lambda cause=cause: cause in platform.run("status"))
+        until(f"status says {bad.causes}", 300, lambda bad=bad: told(platform, bad))
 
 
-def mended(platform: Platform, bad: Bad) -> None:
-    """A rollback, after which all is well."""
-    platform.roll_back(bad.environment, f"e2e: {bad.what}")
-    _, took = until(f"{bad.environment} is well again", 600, lambda: platform.well(bad.environment))
-    platform.note(f"{bad.what}: rollback to Synced and Healthy, s", took)
+def told(platform: Platform, bad: Bad) -> bool:
+    said = platform.run("status")
+    return all(cause in said for cause in bad.causes)
+
+
+def mended(platform: Platform, *releases: Bad) -> None:
+    """A rollback of each, after which all is well."""
+    for bad in releases:
+        platform.roll_back(bad.environment, f"e2e: {bad.what}")
+        _, took = until(f"{bad.environment} is well again", 600, lambda bad=bad: platform.well(bad.environment))
+        platform.note(f"{bad.what}: rollback to Synced and Healthy, s", took)
 
 
 @pytest.mark.usefixtures("load")
-def test_a_tag_that_does_not_exist(platform: Platform) -> None:
-    path = model_file(ENVIRONMENT)
-    unheard(platform, TAG)
-    push(platform, path, platform.pin(ENVIRONMENT).model_copy(update={"tag": "absent-9"}))
-    noticed(platform, TAG)
-    mended(platform, TAG)
+def test_a_model_and_an_image_that_do_not_exist(platform: Platform) -> None:
+    unheard(platform, TAG, IMAGE)
+    push(platform, model_file(TAG.environment), platform.pin(TAG.environment).model_copy(update={"tag": "absent-9"}))
+    push(platform, image_file(IMAGE.environment, "scoring-api"), ImagePin(tag="absent-9", digest=f"sha256:{'9' * 64}"))
+    noticed(platform, TAG, IMAGE)
+    mended(platform, TAG, IMAGE)
     refusal = quarantine.read(checkout.current()).refusal("model", "absent-9", "")
     assert refusal
     assert "e2e" in refusal
 
 
 @pytest.mark.usefixtures("load")
-def test_a_model_whose_golden_applicants_disagree_beside_an_image_that_does_not_exist(
+def test_a_model_whose_golden_applicants_disagree_beside_an_image_that_crashes(
     platform: Platform, tmp_path: Path
 ) -> None:
-    pin = disagreeing(platform, tmp_path)
-    unheard(platform, GOLDEN, IMAGE)
-    push(platform, model_file(GOLDEN.environment), pin)
-    platform.run("bump", "scoring-api", "--tag", "absent-9", "--digest", f"sha256:{'9' * 64}", "--kind")
-    noticed(platform, GOLDEN, IMAGE)
-    mended(platform, GOLDEN)
-    mended(platform, IMAGE)
-    refusal = quarantine.read(checkout.current()).refusal("model", "under-another-name", pin.modelDigest)
+    model, image = disagreeing(platform, tmp_path), crashing()
+    unheard(platform, GOLDEN, CRASH)
+    push(platform, model_file(GOLDEN.environment), model)
+    push(platform, image_file(CRASH.environment, "scoring-api"), image)
+    noticed(platform, GOLDEN, CRASH)
+    mended(platform, GOLDEN, CRASH)
+    refusal = quarantine.read(checkout.current()).refusal("model", "under-another-name", model.modelDigest)
     assert refusal
-
-
-@pytest.mark.usefixtures("load")
-def test_an_image_that_crashes_beside_a_golden_check_that_is_not_answered(platform: Platform) -> None:
-    pin = crashing()
-    path = f"environments/{CHECK.environment}/scoring-api.yaml"
-    unheard(platform, CRASH, CHECK)
-    with unknown_key(CHECK.environment):
-        push(platform, image_file(CRASH.environment, "scoring-api"), pin)
-        platform.push("Scale out", {path: f"{checkout.current().text(path)}autoscaling:\n  maxReplicas: 7\n"})
-        noticed(platform, CRASH, CHECK)
-    mended(platform, CRASH)
-    mended(platform, CHECK)
-    again = platform.ask("bump", "scoring-api", "--tag", "renamed", "--digest", pin.digest, "--kind")
+    again = platform.ask("bump", "scoring-api", "--tag", "renamed", "--digest", image.digest, "--kind")
     assert again.returncode == 1
     assert "quarantined" in again.stderr
 
 
 @pytest.mark.usefixtures("load")
-def test_values_with_a_typo(platform: Platform) -> None:
-    path = f"environments/{ENVIRONMENT}/scoring-api.yaml"
-    text = checkout.current().text(path)
-    unheard(platform, TYPO)
-    platform.push("Scale out", {path: text.replace("autoscaling:", "autoscalling:")})
-    noticed(platform, TYPO)
-    mended(platform, TYPO)
-    assert checkout.current().text(path) == text
+def test_values_with_a_typo_beside_a_golden_check_that_is_not_answered(platform: Platform) -> None:
+    typed, checked = (f"environments/{bad.environment}/scoring-api.yaml" for bad in (TYPO, CHECK))
+    before = checkout.current().text(typed)
+    unheard(platform, TYPO, CHECK)
+    with unknown_key(CHECK.environment):
+        platform.push("Scale out", {typed: before.replace("autoscaling:", "autoscalling:")})
+        platform.push("Scale out", {checked: f"{checkout.current().text(checked)}autoscaling:\n  maxReplicas: 7\n"})
+        noticed(platform, TYPO, CHECK)
+    mended(platform, TYPO, CHECK)
+    assert checkout.current().text(typed) == before
 
 
 @pytest.mark.usefixtures("load")
