@@ -48,7 +48,9 @@ class Reference:
     def _outcomes(self, rng, n, rise):
         drawn = rng.multinomial(n, self.share)
         bad = rng.binomial(drawn, np.clip(self.pds * (1 + rise / (self.pds @ self.share)), 0, 1))
-        return CountedOutcomes(START, END, n, 0, 0, CountedPds(self.pds[drawn > 0], drawn[drawn > 0]), bad[drawn > 0])
+        return CountedOutcomes(
+            START, END, n, 0, n, 0, CountedPds(self.pds[drawn > 0], drawn[drawn > 0]), bad[drawn > 0]
+        )
 
     def with_gini(self, wanted, n):
         """PDs that tell applicants apart so well: the odds drawn together around their mean."""

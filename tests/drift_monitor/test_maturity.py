@@ -14,13 +14,13 @@ END = START + timedelta(days=30)
 DIGEST = "a" * 64
 
 
-def vintage(pds, bad):
+def vintage(pds, bad, decision="approve"):
     """What the monitor says of decisions with these PDs and outcomes."""
     with database() as connection:
         ids = [f"d{row}" for row in range(len(pds))]
         decisions = pd.DataFrame({"id": ids, "decided_at": START.replace(tzinfo=None), "pd": pds})
         outcomes = pd.DataFrame({"decision_id": ids, "defaulted": bad, "recorded_at": END.replace(tzinfo=None)})
-        connection.register("decided", decisions.assign(model_digest=DIGEST, decision="approve"))
+        connection.register("decided", decisions.assign(model_digest=DIGEST, decision=decision))
         connection.register("known", outcomes)
         connection.execute("CREATE TABLE decisions AS SELECT * FROM decided")
         connection.execute("CREATE TABLE outcomes AS SELECT * FROM known")
@@ -48,6 +48,13 @@ def test_realised_figures_are_those_of_the_rows_also_where_pds_are_nearly_one(n,
     assert line == pytest.approx(metrics.calibration_line(bad, pds), rel=5e-3, abs=1e-3)
     assert realised.default_rate == pytest.approx(bad.mean())
     assert realised.expected_default_rate == pytest.approx(pds.mean())
+
+
+def test_outcomes_of_the_declined_are_no_part_of_the_share_that_is_known():
+    pds, bad = calibrated(1000, 0.3, seed=3)
+    known = vintage(pds, bad, np.where(pds > np.median(pds), "decline", "approve"))
+
+    assert (known.matured, known.censored, known.realised.outcomes) == (1, 0.5, 1000)
 
 
 def test_the_promise_for_a_vintage_is_that_of_its_rows():

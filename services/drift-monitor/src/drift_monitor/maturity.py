@@ -28,12 +28,16 @@ from drift_monitor.windows import stamp
 
 @dataclass(frozen=True, slots=True)
 class CountedOutcomes:
-    """A vintage, counted. bads: int64 [k], how many of each bucket of `pds` were bad; conflicting: see `Maturity`."""
+    """A vintage, counted. bads: int64 [k], how many of each bucket of `pds` were bad; conflicting: see `Maturity`.
+
+    matured: outcomes of decisions not declined; histories know outcomes of the declined, too.
+    """
 
     start: datetime
     end: datetime
     decided: int
     declined: int
+    matured: int
     conflicting: int
     pds: CountedPds
     bads: npt.NDArray[np.int64]
@@ -95,8 +99,9 @@ def counted_outcomes(
         f" FROM outcomes WHERE recorded_at <= {stamp(as_of)} AND defaulted IS NOT NULL GROUP BY 1"
     )
     counting = (
-        f"SELECT {BUCKET}, {SUM_OF_PDS}, count(*), count(*) FILTER (defaulted), count(*) FILTER (conflicting)"
-        f" FROM (SELECT id, pd FROM decisions WHERE {members} AND pd BETWEEN 0 AND 1) JOIN ({known})"
+        f"SELECT {BUCKET}, {SUM_OF_PDS}, count(*), count(*) FILTER (defaulted), count(*) FILTER (conflicting),"
+        " count(*) FILTER (decision <> 'decline')"
+        f" FROM (SELECT id, pd, decision FROM decisions WHERE {members} AND pd BETWEEN 0 AND 1) JOIN ({known})"
         " ON id = decision_id GROUP BY 1 ORDER BY 1"
     )
     rows = history.rows(counting) if decided else []  # mostly there is one model: of others' outcomes nothing is read
@@ -108,6 +113,7 @@ def counted_outcomes(
         end=end,
         decided=decided,
         declined=declined,
+        matured=sum(row[5] for row in rows),
         conflicting=sum(row[4] for row in rows),
         pds=CountedPds(sums / np.maximum(count, 1), count),
         bads=bads,
@@ -124,7 +130,7 @@ def mature(known: CountedOutcomes) -> Maturity:
         start=known.start,
         end=known.end,
         decided=known.decided,
-        matured=len(known.pds) / lent if lent else None,
+        matured=known.matured / lent if lent else None,
         censored=known.declined / known.decided if known.decided else None,
         conflicting=known.conflicting,
         realised=realised,
