@@ -84,6 +84,11 @@ def test_a_cluster_at_another_commit_is_told(cluster: Any) -> None:
     assert "✗ no pod runs" in text
 
 
+def test_an_application_whose_sync_is_asked_for_is_not_well_yet(cluster: Any) -> None:
+    asked = {**application(Repository(ROOT).head()), "operation": {"sync": {}}}
+    assert "✗ scoring-api-staging" in "\n".join(cluster([asked], {}))
+
+
 def test_who_may_not_look_is_told_what_is_missing(cluster: Any) -> None:
     text = "\n".join(cluster(None, {"closed": None}))
     assert "Argo CD's Applications cannot be read: Error from server (Forbidden): you may not" in text

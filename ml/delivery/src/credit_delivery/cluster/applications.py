@@ -79,7 +79,8 @@ def _read(found: dict[str, Any]) -> Application:
         name=found["metadata"]["name"],
         sync=status.get("sync", {}).get("status", "Unknown"),
         health=status.get("health", {}).get("status", "Unknown"),
-        phase=operation.get("phase", ""),
+        # One that is asked for has no state until Argo CD begins it.
+        phase=operation.get("phase", "Running" if "operation" in found else ""),
         revision=status.get("sync", {}).get("revision", ""),
         cause=_cause(status, operation),
     )
