@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import tracemalloc
+from io import BytesIO
 from typing import Any
 
 import httpx
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from .toy import GOOD
@@ -52,6 +55,27 @@ def test_what_comes_after_too_many_rows_is_not_looked_at(client: httpx.Client) -
     content = b"\n".join([HEADER, *[row] * 20_001, b"neither,a row"])
     answer = client.post("/predict", content=content, headers={"content-type": CSV})
     assert (answer.status_code, answer.json()["code"]) == (413, "too_many_applicants")
+
+
+def footer_says(rows: int, content: bytes) -> bytes:
+    """A Parquet file whose footer says so many rows in as many bytes of a varint as the truth takes."""
+    size = int.from_bytes(content[-8:-4], "little")
+    told = pq.ParquetFile(BytesIO(content)).metadata.num_rows
+    digits = (2 * told).bit_length() // 7 + 1
+    true, false = (bytes(2 * n >> 7 * at & 127 | 128 * (at < digits - 1) for at in range(digits)) for n in (told, rows))
+    return content[: -8 - size] + content[-8 - size :].replace(b"\x16" + true, b"\x16" + false, 1)
+
+
+def test_a_parquet_file_is_not_believed_to_be_smaller_than_it_is(client: httpx.Client) -> None:
+    people = pa.table({name: pa.array([value]).take(pa.array([0] * 100_000)) for name, value in GOOD.items()})
+    stream = BytesIO()
+    pq.write_table(people, stream)
+    content = footer_says(1, stream.getvalue())
+    assert pq.ParquetFile(BytesIO(content)).metadata.num_rows == 1
+    answer, peak = answered(client, "/predict", content, "application/vnd.apache.parquet")
+    assert (answer.status_code, answer.json()["code"]) == (400, "malformed_body")
+    assert "100,000" in answer.json()["detail"]
+    assert peak < 5_000_000
 
 
 OUTCOMES: list[tuple[str, bytes]] = [

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Literal, NamedTuple
@@ -231,10 +230,11 @@ def breaks(writer: str, stored: Iterable[StoredDecision], checkpoints: Iterable[
     A checkpoint is a head that was once reached: the rows must reach each again, with the same hash; of two that differ
     one cannot be. A row that was changed and given a fitting hash shows by the row after it.
     """
-    heads = defaultdict[int, set[str]](set)
+    heads: dict[int, str] = {}
+    contradicted = set[int]()
     for head in checkpoints:
-        if head.sequence:
-            heads[head.sequence].add(head.hash)
+        if head.sequence and heads.setdefault(head.sequence, head.hash) != head.hash:
+            contradicted.add(head.sequence)
     suspects: list[StoredDecision] = []
     gaps: list[Break] = []
     reached, last_hash, last_id, last_held = 0, GENESIS, None, True
@@ -247,7 +247,7 @@ def breaks(writer: str, stored: Iterable[StoredDecision], checkpoints: Iterable[
             yield Break(writer, at, at, last_id or row.id, "changed")
         if not held:
             suspects.append(row)
-        elif any(told != row.hash for told in heads.get(row.sequence, ())):
+        elif row.sequence in contradicted or heads.get(row.sequence, row.hash) != row.hash:
             yield Break(writer, row.sequence, row.sequence, row.id, "changed")
         reached, last_hash, last_id, last_held = row.sequence, row.hash, row.id, held
     yield from gaps

@@ -81,7 +81,7 @@ class ParquetFile:
         check_header(schema, list(self._types))
         for name, kind in self._types.items():
             _check_type(schema[name], kind)
-        (self.applicants,) = self._ask("select sum(num_rows)::bigint from parquet_file_metadata($path)").fetchall()[0]
+        self.applicants = self._count()
 
     def rows(self) -> Rows:
         """Every applicant as JSON would have it; whether the values are allowed is not judged here."""
@@ -114,6 +114,15 @@ class ParquetFile:
             if problems := [p for field in scored if (p := self._problem(field, columns[field.name], start))]:
                 raise InvalidApplicantError(problems, listed=True)
             yield self._encoded(columns, stop - start)
+
+    def _count(self) -> int:
+        """Applicants in the file; the footer is believed only where the row groups, which are read, say the same."""
+        (told,) = self._ask("select sum(num_rows)::bigint from parquet_file_metadata($path)").fetchall()[0]
+        groups = "select distinct row_group_id, row_group_num_rows as held from parquet_metadata($path)"
+        (held,) = self._ask(f"select coalesce(sum(held), 0)::bigint from ({groups})").fetchall()[0]  # noqa: S608 our own
+        if told != held:
+            raise MalformedBodyError(f"the file is damaged: its footer says {told:,} rows, its row groups {held:,}")
+        return int(told)
 
     def _encoded(self, columns: Mapping[str, Column], count: int) -> Encoded:
         schema = self._schema
