@@ -11,8 +11,9 @@ from s3fs import S3FileSystem
 from sqlalchemy import create_engine
 
 from drift_monitor.app import create_app
+from drift_monitor.archive import Archive
 from drift_monitor.cli import main
-from drift_monitor.errors import ReportError
+from drift_monitor.errors import ArchiveError, ReportError
 from drift_monitor.settings import load
 from drift_monitor.store import ReportStore
 from scoring_api.journal.schema import upgrade
@@ -50,6 +51,7 @@ def refuse(place, *actions):
     [
         ({"AWS_ENDPOINT_URL": NOBODY}, f'Could not connect to the endpoint URL: "{NOBODY}'),
         ({"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, "Unable to locate credentials"),
+        ({"AWS_ENDPOINT_URL": "minio:9000"}, "Invalid endpoint: minio:9000"),
     ],
 )
 def test_a_bucket_that_cannot_be_reached_is_one_line(environment, reason, bucket_of_ones_own, monkeypatch, capfd):
@@ -80,6 +82,17 @@ def test_an_archive_that_cannot_be_reached_could_not_be_compared(tmp_path, monke
         assert main([command, "s3://bucket/decisions"]) == 2
         (line,) = capfd.readouterr().err.splitlines()
         assert line.startswith("drift-monitor: archive s3://bucket/decisions: cannot be listed: Unable to locate")
+
+
+def test_credentials_that_are_not_there_are_no_place_without_reports(bucket_of_ones_own, tmp_path, monkeypatch):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/monitor")
+    monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", str(tmp_path / "no-token"))
+    with pytest.raises(ReportError, match=r"index\.json cannot be read: No such file or directory: .*no-token"):
+        ReportStore(bucket_of_ones_own).index()
+    with pytest.raises(ArchiveError, match=r"cannot be listed: No such file or directory: .*no-token"):
+        Archive(bucket_of_ones_own).pieces()
 
 
 @pytest.fixture

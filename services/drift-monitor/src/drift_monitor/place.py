@@ -28,12 +28,21 @@ def reaching(place: str, failed: str, kind: type[MonitorError] = ReportError) ->
         if not _is_of_the_place(error):
             raise
         reason = " ".join((getattr(error, "strerror", None) or str(error) or "no answer in time").split())
-        raise kind(f"{place}: {failed}: {reason}; {ADVICE}") from None
+        file = f": {name}" if (name := getattr(error, "filename", None)) else ""
+        raise kind(f"{place}: {failed}: {reason}{file}; {ADVICE}") from None
+
+
+def is_absence(error: FileNotFoundError, path: str) -> bool:
+    """Whether the file that is not there is the one asked for, and not one of the credentials."""
+    return error.filename in (None, path)
 
 
 def _is_of_the_place(error: Exception) -> bool:
-    """Whether a file system raised this: s3fs lets through what of its AWS client is no OSError."""
-    if isinstance(error, OSError):
+    """Whether a file system raised this: s3fs lets through what of its AWS client is no OSError.
+
+    Of an endpoint without a scheme that client says ValueError.
+    """
+    if isinstance(error, (OSError, ValueError)):
         return True
     from botocore.exceptions import BotoCoreError
     from s3fs.core import S3_RETRYABLE_ERRORS

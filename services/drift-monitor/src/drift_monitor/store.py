@@ -23,7 +23,7 @@ from credit_contract.schema import Frozen
 from drift_monitor.document import Index, WindowVerdict
 from drift_monitor.errors import NotFoundError, ReportError, SettingsError
 from drift_monitor.lease import Lease
-from drift_monitor.place import ADVICE, reaching
+from drift_monitor.place import ADVICE, is_absence, reaching
 from drift_monitor.retraining import Ledger
 
 VERDICT = "verdict.json"
@@ -152,8 +152,10 @@ class ReportStore:
         with reaching(self._place, "cannot be listed"):
             try:
                 entries = self._files.ls(self._root, detail=True, refresh=True)
-            except FileNotFoundError:
-                return []
+            except FileNotFoundError as error:
+                if is_absence(error, self._root):
+                    return []
+                raise
         names = (entry["name"].rsplit("/", 1)[-1] for entry in entries if entry["type"] == "directory")
         return sorted(name for name in names if WINDOW.fullmatch(name))
 
@@ -167,10 +169,13 @@ class ReportStore:
 
     def _get(self, name: str) -> bytes:
         with reaching(self._place, f"{name} cannot be read"):
+            path = f"{self._root}/{name}"
             try:
-                return bytes(self._files.cat_file(f"{self._root}/{name}", **self._patience))
-            except FileNotFoundError:
-                raise NotFoundError(f"no report {name}") from None
+                return bytes(self._files.cat_file(path, **self._patience))
+            except FileNotFoundError as error:
+                if is_absence(error, path):
+                    raise NotFoundError(f"no report {name}") from None
+                raise
 
     def _put(self, name: str, content: bytes) -> None:
         with reaching(self._place, f"{name} cannot be written"):
