@@ -22,6 +22,8 @@ from credit_infra.recording import PROJECT_ROOT, Recording
 TAGS = dict.fromkeys(("Project", "Stack", "Component", "ManagedBy", "Name"), "x")
 EVERYTHING = json.dumps({"Statement": [{"Sid": "A", "Effect": "Allow", "Action": "*", "Resource": "*"}]})
 WHOLE_SERVICE = json.dumps({"Statement": [{"Sid": "A", "Effect": "Allow", "Action": ["s3:*"], "Resource": ["*"]}]})
+LONE = json.dumps({"Statement": {"Effect": "Allow", "Action": "**", "Resource": "*"}})
+MANY_STARS = json.dumps({"Statement": [{"Effect": "Allow", "Action": "iam:**", "Resource": "*"}]})
 ALL_BUT_ONE = json.dumps({"Statement": [{"Sid": "A", "Effect": "Allow", "NotAction": ["iam:*"], "Resource": "*"}]})
 ALL_BUT_THERE = json.dumps({"Statement": [{"Effect": "Allow", "Action": "s3:*", "NotResource": "arn:none"}]})
 ATTACHMENT = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
@@ -90,6 +92,12 @@ BROKEN = [
     ),
     (
         "ingress",
+        "aws:ec2/securityGroupRule:SecurityGroupRule",
+        {"type": "ingress", "cidrBlocks": ["0.0.0.0/0"], "fromPort": 22, "toPort": 22},
+        "ports (22, 22) are open to 0.0.0.0/0",
+    ),
+    (
+        "ingress",
         "aws:ec2/securityGroup:SecurityGroup",
         {"ingress": [{"ipv6CidrBlocks": ["::/0"], "protocol": "-1", "fromPort": 0, "toPort": 0}]},
         "ports (0, 0) are open to ::/0",
@@ -104,10 +112,26 @@ BROKEN = [
     ("rights", "aws:iam/policy:Policy", {"policy": WHOLE_SERVICE}, "allows a whole service everywhere"),
     ("rights", "aws:iam/rolePolicy:RolePolicy", {"policy": IN_A_REGION}, "allows a whole service everywhere"),
     ("rights", "aws:iam/rolePolicy:RolePolicy", {"policy": ALL_BUT_ONE}, "allows all but what ['NotAction'] names"),
+    ("rights", "aws:iam/rolePolicy:RolePolicy", {"policy": LONE}, "allows every action"),
+    ("rights", "aws:iam/rolePolicy:RolePolicy", {"policy": MANY_STARS}, "allows a whole service everywhere"),
+    ("rights", "aws:iam/groupPolicy:GroupPolicy", {"policy": EVERYTHING}, "allows every action"),
+    ("rights", "aws:iam/userPolicy:UserPolicy", {"policy": EVERYTHING}, "allows every action"),
     ("rights", "aws:iam/policy:Policy", {"policy": ALL_BUT_THERE}, "allows all but what ['NotResource'] names"),
     (
         "attached",
         ATTACHMENT,
+        {"policyArn": ADMINISTRATOR},
+        "AdministratorAccess is attached",
+    ),
+    (
+        "attached",
+        "aws:iam/groupPolicyAttachment:GroupPolicyAttachment",
+        {"policyArn": ADMINISTRATOR},
+        "AdministratorAccess is attached",
+    ),
+    (
+        "attached",
+        "aws:iam/userPolicyAttachment:UserPolicyAttachment",
         {"policyArn": ADMINISTRATOR},
         "AdministratorAccess is attached",
     ),
@@ -137,6 +161,11 @@ def test_a_load_balancer_that_opens_more_than_https_is_named() -> None:
     door = Resource(rule, "load-balancer-https", every_port, protect=False)
     assert len(violations([door])) == 1
     assert violations([Resource(rule, door.name, every_port | {"ipProtocol": "tcp"}, protect=False)]) == []
+
+
+def test_a_way_out_is_no_way_in() -> None:
+    out = {"type": "egress", "cidrBlocks": ["0.0.0.0/0"], "protocol": "-1", "fromPort": 0, "toPort": 0, "tags": TAGS}
+    assert violations([Resource("aws:ec2/securityGroupRule:SecurityGroupRule", "out", out, protect=False)]) == []
 
 
 def test_no_policy_is_allowed_that_nothing_needs(recordings: Mapping[str, Recording]) -> None:

@@ -6,7 +6,6 @@ engine was asked for. The checks themselves are in `policy_checks`.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,18 +25,26 @@ from credit_infra.policy_checks import (
     VAULT,
     Resource,
     differences,
+    statements,
 )
 
 DATA = (METRICS, REPOSITORY, KEY, DATABASE, BUCKET, VAULT)
 """Types that hold what nobody can make again."""
 
 LONG_LIVED_KEYS = ("aws:iam/accessKey:AccessKey", "aws:iam/user:User")
-POLICIES = ("aws:iam/policy:Policy", "aws:iam/rolePolicy:RolePolicy")
+POLICIES = (
+    "aws:iam/groupPolicy:GroupPolicy",
+    "aws:iam/policy:Policy",
+    "aws:iam/rolePolicy:RolePolicy",
+    "aws:iam/userPolicy:UserPolicy",
+)
 ATTACHMENTS = (
+    "aws:iam/groupPolicyAttachment:GroupPolicyAttachment",
     "aws:iam/policyAttachment:PolicyAttachment",
     "aws:iam/role:Role",
     "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
     "aws:iam/rolePolicyAttachmentsExclusive:RolePolicyAttachmentsExclusive",
+    "aws:iam/userPolicyAttachment:UserPolicyAttachment",
 )
 INGRESS = (
     "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup",
@@ -132,7 +139,7 @@ def violations(resources: Sequence[Resource]) -> list[str]:
 
 
 def _refuses_http(policy: Resource) -> bool:
-    for statement in json.loads(policy.properties["policy"])["Statement"]:
+    for statement in statements(policy):
         plain = (statement.get("Condition") or {}).get("Bool", {}).get("aws:SecureTransport") == "false"
         if statement["Effect"] == "Deny" and plain and statement["Principal"] == "*" and "s3:*" in statement["Action"]:
             return True

@@ -155,15 +155,14 @@ def ingress(resource: Resource) -> Iterator[str]:
         ports = (rule.get("fromPort"), rule.get("toPort"))
         # Without a protocol's name the ports mean nothing: -1 is all of them.
         https = ports == (HTTPS_PORT, HTTPS_PORT) and (rule.get("ipProtocol") or rule.get("protocol")) == "tcp"
-        for source in _strangers(rule):
+        for source in _strangers(rule) if rule.get("type") != "egress" else ():
             if not (https and resource.name.startswith("load-balancer")):
                 yield f"ports {ports} are open to {source}: only {HTTPS_PORT} at the load balancer may be"
 
 
 def rights(resource: Resource) -> Iterator[str]:
     """No right is everything."""
-    text = resource.properties.get("policy")
-    for statement in json.loads(text)["Statement"] if text else ():
+    for statement in statements(resource):
         if statement["Effect"] == "Allow":
             yield from _allowed(statement, grants=resource.type != "aws:iam/policy:Policy")
 
@@ -201,6 +200,13 @@ def protected(resource: Resource) -> Iterator[str]:
         yield "protect is off: one wrong `up` would delete data"
 
 
+def statements(resource: Resource) -> list[Mapping[str, Any]]:
+    """The statements of its policy: IAM takes a lone one without a list, too."""
+    text = resource.properties.get("policy")
+    said = json.loads(text)["Statement"] if text else []
+    return [said] if isinstance(said, Mapping) else said
+
+
 def differences(properties: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[str]:
     """Where `properties` are not as wanted, however deep."""
     for key, value in wanted.items():
@@ -217,13 +223,18 @@ def _allowed(statement: Mapping[str, Any], *, grants: bool) -> Iterator[str]:
     actions, resources = _listed(statement.get("Action")), _listed(statement.get("Resource"))
     if inverse := [key for key in ("NotAction", "NotResource") if key in statement]:
         yield f"{where} allows all but what {inverse} names: name what it allows"
-    if "*" in actions:
+    if any(_all(action) for action in actions):
         yield f"{where} allows every action: name them"
     asked = {key for keys in (statement.get("Condition") or {}).values() for key in keys}
     # A region holds everything of the account.
     bounds = asked - {"aws:RequestedRegion"} if grants else asked
-    if "*" in resources and not bounds and any(action.endswith(":*") for action in actions):
+    if "*" in resources and not bounds and any(_all(action.partition(":")[2]) for action in actions):
         yield f"{where} allows a whole service everywhere: name resources, or tags"
+
+
+def _all(pattern: str) -> bool:
+    """Whether it fits every name: IAM takes any number of stars for one."""
+    return set(pattern) == {"*"}
 
 
 def _strangers(rule: Mapping[str, Any]) -> list[str]:
