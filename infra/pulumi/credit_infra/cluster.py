@@ -170,7 +170,10 @@ class Cluster(pulumi.ComponentResource):
         )
 
     def _let_in(self, load_balancer_group_id: Output[str], addresses: NetworkConfig) -> None:
-        """The load balancer reaches the service's pods and the VPC asks the API; nobody else reaches the cluster."""
+        """The load balancer reaches the service's pods, the VPC the API and 443 of nodes and pods; nobody else does.
+
+        Nodes and pods bear the control plane's group too, so that no rule tells them apart.
+        """
         self._rule(
             "scoring-api",
             "Load balancer to scoring-api",
