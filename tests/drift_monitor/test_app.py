@@ -100,6 +100,21 @@ def test_a_report_that_grew_old_is_stale(site, client):
     assert metric(client, "stale") == 0
 
 
+def test_a_verdict_that_cannot_be_read_hides_no_window(site, client):
+    last = client.get("/api/windows").json()["windows"][-1]["window"]
+    path = Path(site.reports.folder) / last / "verdict.json"
+    kept = path.read_text()
+    path.write_text(kept[: len(kept) // 2])
+    with TestClient(create_app(site)) as restarted:
+        page = restarted.get("/").text
+        assert page.count('<tr id="') == 14
+        assert f"{last}/verdict.json: document: Invalid JSON" in page
+        assert metric(restarted, "stale") == 1
+        path.write_text(kept)
+        assert 'id="away"' not in restarted.get("/").text
+        assert metric(restarted, "window_decisions") == 1000
+
+
 def test_without_a_report_the_exporter_is_alive_and_stale(portfolio, tmp_path):
     settings = load(None, [f"bundles=[{portfolio.bundle.path}]", f"reports.folder={tmp_path / 'none'}"])
     with TestClient(create_app(settings)) as client:

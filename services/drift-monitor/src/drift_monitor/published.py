@@ -19,7 +19,7 @@ PATIENCE_S = 4.0
 
 
 class Published:
-    """The report store, and what it last gave: the index, and the last window's verdict while that stays the same."""
+    """The report store, and what it last gave: the index, and what metrics show: that of which the verdict was read."""
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self.store = ReportStore(settings.reports.folder, PATIENCE_S)
@@ -27,7 +27,8 @@ class Published:
         self.psi_limit = settings.limits.psi
         self._interval_s = settings.interval_minutes * 60.0
         self._lock = Lock()
-        self._shown: Index | None = None
+        self._index: Index | None = None
+        self._measured: Index | None = None
         self._last: WindowVerdict | None = None
 
     def index(self) -> Index | None:
@@ -37,25 +38,27 @@ class Published:
     def shown(self) -> tuple[Index | None, str]:
         """That index, or when reports cannot be read, the last that could and why; empty when they can."""
         with self._lock:
-            return self._read()
+            away = self._read()
+            return self._index, away
 
     def exposition(self) -> bytes:
         """Metrics of the last good report; when reports cannot be read, of the last that could, and soon stale."""
         with self._lock:
-            index, _ = self._read()
-            self.metrics.show(index, self._last, self._interval_s)
+            self._read()
+            self.metrics.show(self._measured, self._last, self._interval_s)
             return self.metrics.exposition()
 
-    def _read(self) -> tuple[Index | None, str]:
+    def _read(self) -> str:
+        """Why something cannot be read; empty when all can."""
         try:
-            index = self.store.index()
-            if index is not None and index != self._shown:
-                line = _last(index)
+            self._index = self.store.index()
+            if self._index != self._measured:
+                line = _last(self._index) if self._index else None
                 self._last = self.store.verdict(line.window) if line else None
-                self._shown = index
+                self._measured = self._index
         except (ReportError, NotFoundError) as error:
-            return self._shown, str(error)
-        return index, ""
+            return str(error)
+        return ""
 
 
 def _last(index: Index) -> WindowLine | None:
