@@ -61,7 +61,7 @@ class Lease:
 
     def renew(self) -> None:
         """Still be the holder."""
-        with reaching(self._place, "the lease was lost, another monitor may write there"):
+        with reaching(self._place, "the lease cannot be renewed, another monitor may write there"):
             self._write(IfMatch=self._tag)
 
     def give_back(self) -> None:
