@@ -211,7 +211,7 @@ def test_a_failed_rewrite_keeps_the_file_that_was_there(tmp_path):
 
 def test_the_data_command_says_what_it_prepared(lender, monkeypatch):
     monkeypatch.setenv("CREDIT_HOME", str(lender.home))
-    lines = fetch_and_prepare(str(lender.yaml))
+    lines = [one.summary for one in fetch_and_prepare(str(lender.yaml))]
     assert [line.split(" rows")[0] for line in lines] == ["lender v1: 200", "lender v2: 199"]
     assert all(Path(line.rpartition(", ")[2]).is_file() for line in lines)
     with pytest.raises(TrainingError, match="no version 'v9'"):

@@ -119,14 +119,12 @@ def _data(arguments: argparse.Namespace) -> int:
 
     config = train_config(arguments.overrides)
     _check_keep(arguments)
-    print("\n".join(fetch_and_prepare(config.dataset, config.versions)))
+    done = fetch_and_prepare(config.dataset, config.versions)
+    print("\n".join(one.summary for one in done))
     if arguments.keep:
         from credit_training.card_figures import keep_data
-        from credit_training.files import home
-        from credit_training.prepare import prepared
 
-        spec = config.spec
-        keep_data([prepared(spec, version, home()) for version in config.versions], Path())
+        keep_data(done, Path())
     return 0
 
 
@@ -135,10 +133,13 @@ def _explore(arguments: argparse.Namespace) -> int:
     from credit_training.explore import explore
     from credit_training.files import home
     from credit_training.prepare import prepared
+    from credit_training.source import obtain
 
     config = train_config(arguments.overrides)
+    spec = config.spec
+    raw = obtain(spec, home())
     for version in config.versions:
-        print(explore(prepared(config.spec, version, home()), home() / "reports"))
+        print(explore(prepared(spec, version, home(), raw), home() / "reports"))
     return 0
 
 

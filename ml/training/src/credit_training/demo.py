@@ -16,6 +16,7 @@ from credit_training.prepare import prepared
 from credit_training.progress import Progress
 from credit_training.run import RunResult, run, steps_of
 from credit_training.serving import serving
+from credit_training.source import Raw, obtain
 from credit_training.summary import run_summary, scored
 
 QUANTILES = (0.05, 0.5, 0.95)
@@ -30,11 +31,13 @@ def demo(config: TrainConfig) -> RunResult:
     spec = config.spec
     progress = Progress(len(config.versions) + steps_of(config) + 1)
     reports: list[Path] = []
+    raw: Raw | None = None
     for version in config.versions:
         with progress.step(f"explore {spec.name} {version}") as say:
-            reports.append(explore(prepared(spec, version, home()), home() / "reports"))
+            raw = raw or obtain(spec, home())
+            reports.append(explore(prepared(spec, version, home(), raw), home() / "reports"))
             say(f"{reports[-1].stat().st_size // 1000} kB page")
-    result = run(config, progress)
+    result = run(config, progress, raw)
     with progress.step("serve the candidate and ask it over HTTP") as say:
         asked, answer = _ask(result)
         say(f"{len(asked)} applicants answered by {answer['model_digest'][:12]}")

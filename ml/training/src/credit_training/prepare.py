@@ -24,7 +24,7 @@ from credit_training.dataset import Column, DatasetSpec, load_dataset
 from credit_training.errors import DatasetError
 from credit_training.files import home, write_whole
 from credit_training.portfolio import Portfolio
-from credit_training.source import obtain
+from credit_training.source import Raw, obtain
 from credit_training.table import encode_table
 from credit_training.typed import GROUP, HOLDOUT, TARGET, TIME, WEIGHT, typed_table
 
@@ -50,6 +50,15 @@ class Prepared:
         """What names it in bundles, runs and cards."""
         return DatasetVersion(
             name=self.spec.name, version=self.version, sha256=self.sha256, holdout_sha256=self.holdout_sha256
+        )
+
+    @property
+    def summary(self) -> str:
+        """One line for people."""
+        target, held = self.frame[TARGET], self.frame[HOLDOUT]
+        return (
+            f"{self.spec.name} {self.version}: {len(target):,} rows, {target.mean():.2%} bad, hold-out "
+            f"{int(held.sum()):,} rows with {target[held].mean():.2%} bad, sha256 {self.sha256[:12]}, {self.path}"
         )
 
     def portfolio(self, protected_used: bool = False, kept_leaks: Collection[str] = ()) -> Portfolio:
@@ -84,10 +93,13 @@ def prepare(
     return prepared(spec, version, home).portfolio(protected_used, kept_leaks)
 
 
-def prepared(spec: DatasetSpec, version: str, home: Path) -> Prepared:
-    """The typed table of a dataset version, from Parquet if the same source and recipe made it before."""
+def prepared(spec: DatasetSpec, version: str, home: Path, raw: Raw | None = None) -> Prepared:
+    """The typed table of a dataset version, from Parquet if the same source and recipe made it before.
+
+    Give `raw` to make several versions of one answer of a source that may answer otherwise the next time.
+    """
     columns = spec.columns(version)
-    raw = obtain(spec, home)
+    raw = raw or obtain(spec, home)
     identity = {
         "dataset": spec.name,
         "version": version,
@@ -109,18 +121,11 @@ def prepared(spec: DatasetSpec, version: str, home: Path) -> Prepared:
     return Prepared(spec, version, frame, sha256, holdout_sha256, path)
 
 
-def fetch_and_prepare(name: str, versions: Iterable[str] = ()) -> list[str]:
-    """The `data` command: prepare these versions of a dataset, by default all; a line of summary for each."""
+def fetch_and_prepare(name: str, versions: Iterable[str] = ()) -> list[Prepared]:
+    """The `data` command: these versions of a dataset, by default all, of one answer of its source."""
     spec = load_dataset(name)
-    lines = []
-    for version in tuple(versions) or tuple(spec.versions):
-        done = prepared(spec, version, home())
-        target, held = done.frame[TARGET], done.frame[HOLDOUT]
-        lines.append(
-            f"{spec.name} {version}: {len(target):,} rows, {target.mean():.2%} bad, hold-out {int(held.sum()):,} rows "
-            f"with {target[held].mean():.2%} bad, sha256 {done.sha256[:12]}, {done.path}"
-        )
-    return lines
+    raw = obtain(spec, home())
+    return [prepared(spec, version, home(), raw) for version in tuple(versions) or tuple(spec.versions)]
 
 
 def table_sha256(frame: pd.DataFrame) -> str:

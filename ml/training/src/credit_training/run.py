@@ -31,6 +31,7 @@ from credit_training.progress import Progress
 from credit_training.registry import BUNDLE, Registry, TrackedRun
 from credit_training.report import draw_contender, write_report
 from credit_training.selection import selection_file
+from credit_training.source import Raw, obtain
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +55,10 @@ def steps_of(config: TrainConfig) -> int:
     return len(config.versions) * (1 + len(config.algorithms)) + 6
 
 
-def run(config: TrainConfig, progress: Progress) -> RunResult:
+def run(config: TrainConfig, progress: Progress, raw: Raw | None = None) -> RunResult:
     """Train, compare, prove, judge; register the candidate where every gate passed.
+
+    All versions are of one answer of the source: `raw`, if it was asked before.
 
     Raises:
         ConfigError: the network is not among the algorithms, or the champion was measured on another hold-out.
@@ -65,7 +68,7 @@ def run(config: TrainConfig, progress: Progress) -> RunResult:
     if "network" not in config.algorithms:
         raise ConfigError("algorithms: the network must be among them, it becomes the candidate")
     spec = config.spec
-    versions = [_prepare(spec, version, config, progress) for version in config.versions]
+    versions = _prepare(spec, raw, config, progress)
     # Before anything is fitted: a wrong name, or a store that is off, shall not cost a training.
     registry = Registry(home())
     registry.check()
@@ -94,12 +97,18 @@ def run(config: TrainConfig, progress: Progress) -> RunResult:
     return result
 
 
-def _prepare(spec: DatasetSpec, version: str, config: TrainConfig, progress: Progress) -> tuple[Prepared, Portfolio]:
-    with progress.step(f"prepare {spec.name} {version}") as say:
-        data = prepared(spec, version, home())
-        portfolio = data.portfolio(config.protected_used, config.keep_leaks)
-        say(f"{len(portfolio):,} applicants, {int(portfolio.holdout.sum()):,} held out")
-        return data, portfolio
+def _prepare(
+    spec: DatasetSpec, raw: Raw | None, config: TrainConfig, progress: Progress
+) -> list[tuple[Prepared, Portfolio]]:
+    versions = []
+    for version in config.versions:
+        with progress.step(f"prepare {spec.name} {version}") as say:
+            raw = raw or obtain(spec, home())
+            data = prepared(spec, version, home(), raw)
+            portfolio = data.portfolio(config.protected_used, config.keep_leaks)
+            say(f"{len(portfolio):,} applicants, {int(portfolio.holdout.sum()):,} held out")
+            versions.append((data, portfolio))
+    return versions
 
 
 def _contend(
