@@ -45,17 +45,22 @@ class Bad:
     causes: tuple[str, ...]
 
 
-TAG = Bad(ENVIRONMENT, "a tag that does not exist", "ImageNotFound", ("absent-9",))
+TAG = Bad(ENVIRONMENT, "a tag that does not exist", "ImageNotFound", ("credit-model:absent-9",))
 GOLDEN = Bad(
     ENVIRONMENT,
     "a model whose golden applicants disagree",
     "RolloutStuck",
     ("a golden applicant's PD differs", "Deployment scoring-api: Deployment"),
 )
-IMAGE = Bad("staging", "an image that does not exist", "ImageNotFound", ("scoring-api-migration-", "absent-9"))
-CRASH = Bad("staging", "an image that crashes", "PodCrashLoops", ("CrashLoopBackOff", LAST_WORDS))
+IMAGE = Bad(
+    "staging", "an image that does not exist", "ImageNotFound", ("scoring-api-migration-", "scoring-api:absent-9")
+)
+CRASH = Bad(ENVIRONMENT, "an image that crashes", "PodCrashLoops", ("CrashLoopBackOff", LAST_WORDS))
 CHECK = Bad(
-    "staging", "a golden check that is not answered", "GoldenCheckFailed", ("Job scoring-api-golden-check", "401")
+    "staging",
+    "a golden check that is not answered",
+    "GoldenCheckFailed",
+    ("Job scoring-api-golden-check", "answered 401"),
 )
 TYPO = Bad(ENVIRONMENT, "values with a typo", "ManifestsDoNotRender", ("autoscalling",))
 
@@ -104,10 +109,10 @@ def no_image_stays() -> Iterator[None]:
 
 
 def crashing() -> ImagePin:
-    """The service's image, but whatever it is asked to do it ends at once."""
+    """The service's image, which migrates as it should, but what serves ends at once."""
     path = image_file(CRASH.environment, "scoring-api")
     tag = read_image(checkout.current().text(path), path).tag
-    ends = f'ENTRYPOINT ["sh", "-c", "echo {LAST_WORDS} >&2; exit 1"]'
+    ends = f'ENTRYPOINT ["sh", "-c", "test $0 != serve && exec scoring-api $0 $@; echo {LAST_WORDS} >&2; exit 1"]'
     dockerfile = f"FROM scoring-api:{tag}\nLABEL made-by=e2e\n{ends}\n"
     build = ["docker", "build", "--quiet", "-"]
     digest = subprocess.run(build, input=dockerfile, capture_output=True, text=True, check=True).stdout.strip()
@@ -186,32 +191,38 @@ def test_a_model_and_an_image_that_do_not_exist(platform: Platform) -> None:
 
 
 @pytest.mark.usefixtures("load")
-def test_a_model_whose_golden_applicants_disagree_beside_an_image_that_crashes(
-    platform: Platform, tmp_path: Path
-) -> None:
-    model, image = disagreeing(platform, tmp_path), crashing()
-    unheard(platform, GOLDEN, CRASH)
+def test_a_model_whose_golden_applicants_disagree(platform: Platform, tmp_path: Path) -> None:
+    model = disagreeing(platform, tmp_path)
+    unheard(platform, GOLDEN)
     push(platform, model_file(GOLDEN.environment), model)
-    push(platform, image_file(CRASH.environment, "scoring-api"), image)
-    noticed(platform, GOLDEN, CRASH)
-    mended(platform, GOLDEN, CRASH)
+    noticed(platform, GOLDEN)
+    mended(platform, GOLDEN)
     refusal = quarantine.read(checkout.current()).refusal("model", "under-another-name", model.modelDigest)
     assert refusal
+
+
+@pytest.mark.usefixtures("load")
+def test_an_image_that_crashes_beside_a_golden_check_that_is_not_answered(platform: Platform) -> None:
+    image, checked = crashing(), f"environments/{CHECK.environment}/scoring-api.yaml"
+    unheard(platform, CRASH, CHECK)
+    with unknown_key(CHECK.environment):
+        push(platform, image_file(CRASH.environment, "scoring-api"), image)
+        platform.push("Scale out", {checked: f"{checkout.current().text(checked)}autoscaling:\n  maxReplicas: 7\n"})
+        noticed(platform, CRASH, CHECK)
+    mended(platform, CRASH, CHECK)
     again = platform.ask("bump", "scoring-api", "--tag", "renamed", "--digest", image.digest, "--kind")
     assert again.returncode == 1
     assert "quarantined" in again.stderr
 
 
 @pytest.mark.usefixtures("load")
-def test_values_with_a_typo_beside_a_golden_check_that_is_not_answered(platform: Platform) -> None:
-    typed, checked = (f"environments/{bad.environment}/scoring-api.yaml" for bad in (TYPO, CHECK))
+def test_values_with_a_typo(platform: Platform) -> None:
+    typed = f"environments/{TYPO.environment}/scoring-api.yaml"
     before = checkout.current().text(typed)
-    unheard(platform, TYPO, CHECK)
-    with unknown_key(CHECK.environment):
-        platform.push("Scale out", {typed: before.replace("autoscaling:", "autoscalling:")})
-        platform.push("Scale out", {checked: f"{checkout.current().text(checked)}autoscaling:\n  maxReplicas: 7\n"})
-        noticed(platform, TYPO, CHECK)
-    mended(platform, TYPO, CHECK)
+    unheard(platform, TYPO)
+    platform.push("Scale out", {typed: before.replace("autoscaling:", "autoscalling:")})
+    noticed(platform, TYPO)
+    mended(platform, TYPO)
     assert checkout.current().text(typed) == before
 
 
