@@ -114,6 +114,23 @@ def test_an_application_that_is_not_well_is_told_with_its_object_and_why(cluster
     assert "PersistentVolumeClaim drift-monitor: Progressing" in text
 
 
+def test_an_application_whose_sync_failed_is_told_with_the_hook_that_failed(cluster: Any) -> None:
+    said = {"type": "SyncError", "message": "Failed last sync attempt: one or more synchronization tasks completed"}
+    hook = {
+        "kind": "Job",
+        "name": "scoring-api-migration",
+        "hookPhase": "Failed",
+        "message": "Job has reached its limit",
+    }
+    done = {"phase": "Failed", "message": "one or more tasks", "syncResult": {"resources": [hook]}}
+    head = Repository(ROOT).head()
+    text = "\n".join(cluster([application(head, conditions=[said], operationState=done)], {}))
+    assert "Job scoring-api-migration: Job has reached its limit" in text
+    wiped = {"type": "SyncError", "message": "auto-sync will wipe out all resources"}
+    text = "\n".join(cluster([application(head, "Degraded", conditions=[wiped])], {}))
+    assert "auto-sync will wipe out all resources" in text
+
+
 def test_every_other_pod_that_waits_or_failed_is_told_with_its_reason(cluster: Any) -> None:
     ended = {"terminated": {"exitCode": 1, "reason": "Error"}}
     full = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3 nodes have room"}

@@ -88,13 +88,16 @@ def _read(found: dict[str, Any]) -> Application:
 
 def _cause(status: dict[str, Any], operation: dict[str, Any]) -> str:
     """The first of: what Argo CD cannot do, what is broken, what the last sync said, what has not come yet."""
-    texts = [condition["message"] for condition in status.get("conditions", []) if "Error" in condition["type"]]
+    errors = [condition for condition in status.get("conditions", []) if "Error" in condition["type"]]
+    texts = [condition["message"] for condition in errors if condition["type"] != "SyncError"]
     texts += _unhealthy(status, "Degraded")
     texts += [
         f"{resource['kind']} {resource['name']}: {resource.get('message', '')}"
         for resource in operation.get("syncResult", {}).get("resources", [])
         if resource.get("status") == "SyncFailed" or resource.get("hookPhase") in {"Failed", "Error"}
     ]
+    # Mostly what the operation said, which names no object.
+    texts += [condition["message"] for condition in errors if condition["type"] == "SyncError"]
     if operation.get("phase", "Succeeded") != "Succeeded":
         texts.append(operation.get("message", ""))
     texts += _unhealthy(status, "Missing", "Progressing")
