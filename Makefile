@@ -1,6 +1,6 @@
 # One verb per thing a person or CI does here. `make` alone lists them.
 # DATASET chooses the portfolio: simulated, or taiwan when CREDIT_DATA_DIR is set. Overrides go in ARGS="key=value …".
-# What is generated goes to var, or where CREDIT_HOME says.
+# What training generates goes to var, or where CREDIT_HOME says.
 
 DATASET ?= $(if $(CREDIT_DATA_DIR),taiwan,simulated)
 # The first that fits makes .venv, or made it; some of what is locked has no wheels for a newer one.
@@ -10,6 +10,7 @@ BIN := .venv/bin
 VAR := $(or $(CREDIT_HOME),var)
 NAMED = $(if $(filter %.yaml %.yml,$(DATASET)),$(error DATASET=$(DATASET): put the file into ml/training/conf/dataset and give its name, or give BUNDLE too),$(DATASET))
 BUNDLE ?= $(VAR)/bundles/$(NAMED)/candidate
+TAG = $(basename $(notdir $(DATASET)))-candidate
 PORT ?= 8000
 PACKAGES := ml/contract ml/simulator ml/training ml/delivery services/scoring-api services/drift-monitor
 INFRA := .venv-infra/bin
@@ -98,7 +99,7 @@ mlflow: setup ## open the tracking server's page on http://127.0.0.1:5000
 	$(BIN)/credit-train mlflow $(ARGS)
 
 serve: setup ## answer applicants on http://127.0.0.1:8000 with the newest candidate
-	$(BIN)/scoring-api serve --bundle $(BUNDLE) --tag $(DATASET)-candidate auth=none $(ARGS)
+	$(BIN)/scoring-api serve --bundle $(BUNDLE) --tag $(TAG) auth=none $(ARGS)
 
 bench: setup ## CPU per request against other servers: make bench ARGS="--only fastapi --rounds 1"
 	$(BIN)/python -m bench $(BUNDLE) $(ARGS)
@@ -121,7 +122,7 @@ images: setup ## build the images of the services
 run-image: ## build and run the scoring image with a bundle: make run-image BUNDLE=…
 	@docker compose build --quiet scoring-api && echo "http://127.0.0.1:$(PORT) answers with $(BUNDLE) until Ctrl-C"
 	@docker run --rm --read-only --cap-drop=ALL --tmpfs=/tmp --publish=127.0.0.1:$(PORT):8000 --mount=type=bind,readonly,target=/bundle,source=$(abspath $(BUNDLE)) \
-		scoring-api:compose serve --bundle=/bundle --tag=$(DATASET)-candidate host=0.0.0.0 auth=none journal.file=/tmp/journal.sqlite $(ARGS)
+		scoring-api:compose serve --bundle=/bundle --tag=$(TAG) host=0.0.0.0 auth=none journal.file=/tmp/journal.sqlite $(ARGS)
 
 up: setup ## the whole platform on kind: Argo CD, staging, production, monitoring
 	$(BIN)/credit-release up $(ARGS)

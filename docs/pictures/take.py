@@ -42,7 +42,7 @@ def main() -> None:
         with server([str(BIN / "credit-train"), "mlflow", "--port", str(port)], f"http://127.0.0.1:{port}/health"):
             compare(page, port, dataset)
         port = free_port()
-        bundle = Path(os.environ.get("CREDIT_HOME", "var")) / "bundles" / dataset / "candidate"
+        bundle = Path(os.environ.get("CREDIT_HOME") or "var") / "bundles" / dataset / "candidate"
         command = [
             "serve",
             "--bundle",

@@ -33,5 +33,5 @@ def test_a_dataset_by_its_path_is_refused_before_anything_runs_where_its_name_is
     assert ended.returncode == 2
     assert "credit-train" not in ended.stdout
     assert "DATASET=./mine.yaml: put the file into ml/training/conf/dataset and give its name" in ended.stderr
-    assert dry("serve", "DATASET=./mine.yaml", "BUNDLE=mine").returncode == 0
+    assert "--bundle mine --tag mine-candidate " in dry("serve", "DATASET=./mine.yaml", "BUNDLE=mine").stdout
     assert dry("train", "DATASET=./mine.yaml").returncode == 0

@@ -69,6 +69,13 @@ def test_config_prints_every_key_that_may_be_overridden(capsys):
     assert "learning_rate:" in shown
 
 
+def test_an_empty_home_is_none(lender, monkeypatch):
+    monkeypatch.setenv("CREDIT_HOME", "")
+    monkeypatch.chdir(lender.folder)
+    assert main(["data", f"dataset={lender.yaml}"]) == 0
+    assert list((lender.home / "data" / "processed").iterdir())
+
+
 def test_evaluate_without_folds_says_how_to_ask_for_them(capsys):
     assert main(["evaluate"]) == 1
     assert "cross_validation.folds=5" in capsys.readouterr().err

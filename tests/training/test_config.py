@@ -36,6 +36,9 @@ def test_an_unknown_key_is_refused_with_the_nearest_one(override, nearest):
         ("versions=[", "versions"),
         ("seed=${oc.env:CREDIT_NOBODY}", "CREDIT_NOBODY' not found.* full_key: seed"),
         ("dataset=${nobody}", "'nobody' not found full_key: dataset"),
+        ("dataset=???", r"dataset: '\?\?\?' stands for no value; give one"),
+        ("versions=???", "versions: .* no value"),
+        ("model.epochs=???", r"model\.epochs: .* no value"),
     ],
 )
 def test_a_value_of_a_wrong_kind_is_refused_by_its_key(override, said):

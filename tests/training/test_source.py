@@ -57,7 +57,7 @@ def test_a_damaged_compressed_file_is_named(lender):
 
 def test_another_table_than_the_described_one_is_refused(lender):
     spec = lender.describe(source=f"{{kind: file, path: lender.csv, sha256: {'f' * 64}}}")
-    with pytest.raises(SourceError, match=r"lender\.csv has sha256 \w{64}, expected ffffffffffff…"):
+    with pytest.raises(SourceError, match=r"lender\.csv has sha256 \w{64}, expected ffffffffffff…; delete it"):
         obtain(spec, lender.home)
 
 
@@ -192,7 +192,7 @@ def test_a_query_whose_answer_is_pinned_is_asked_once_and_says_the_checksum_of_a
     assert obtain(pinned, lender.home) == before
     assert len(kept(lender)) == 1
     found = sha256(b"id\n1\n2\n")
-    with pytest.raises(SourceError, match=f"has sha256 {found}, expected"):
+    with pytest.raises(SourceError, match=f"has sha256 {found}, expected ffffffffffff…; fetch it again, or"):
         obtain(queried(lender, sha256="f" * 64), lender.home)
 
 

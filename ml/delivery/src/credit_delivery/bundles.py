@@ -19,7 +19,7 @@ from scoring_api.model import ServedModel, load
 
 def kept(root: Path, tag: str) -> Path:
     """Where a released bundle is kept on this machine."""
-    return root / os.environ.get("CREDIT_HOME", "var") / "releases" / tag
+    return root / (os.environ.get("CREDIT_HOME") or "var") / "releases" / tag
 
 
 def released(root: Path, record: ReleaseRecord) -> ServedModel:

@@ -110,7 +110,7 @@ def _candidate(repository: Repository, chosen: argparse.Namespace, folder: Path)
         return retraining.download(chosen.dataset, folder)
     from credit_delivery.candidate import download
 
-    return download(chosen.dataset, repository.root / os.environ.get("CREDIT_HOME", "var"), folder)
+    return download(chosen.dataset, repository.root / (os.environ.get("CREDIT_HOME") or "var"), folder)
 
 
 def _promote(chosen: argparse.Namespace) -> None:

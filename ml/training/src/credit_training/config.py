@@ -158,6 +158,8 @@ def merge(base: DictConfig, overrides: Sequence[str], where: str) -> DictConfig:
         OmegaConf.resolve(document)
     except OmegaConfBaseException as error:
         raise ConfigError(f"{where}: {' '.join(str(error).split())}") from None
+    if missing := sorted(OmegaConf.missing_keys(document)):
+        raise ConfigError(f"{where}: {missing[0]}: '???' stands for no value; give one")
     return document
 
 

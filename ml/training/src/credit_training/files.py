@@ -15,8 +15,8 @@ from credit_training.errors import OutputError
 
 
 def home() -> Path:
-    """The folder of everything generated: CREDIT_HOME, or `var` where the command runs."""
-    return Path(os.environ.get("CREDIT_HOME", "var"))
+    """The folder of everything that training generates: CREDIT_HOME, or `var` where the command runs."""
+    return Path(os.environ.get("CREDIT_HOME") or "var")
 
 
 def write_whole(path: Path, content: bytes, advice: str = "choose another folder with CREDIT_HOME") -> Path:

@@ -60,7 +60,7 @@ def obtain(spec: DatasetSpec, home: Path) -> Raw:
         _check(content, source.sha256, f"the table fetched for {spec.name}")
         write_whole(kept, content)
     content = _read(path)
-    _check(content, source.sha256, str(path))
+    _check(content, source.sha256, str(path), "delete it and fetch it again")
     return Raw(content, sha256_bytes(content), path.name.removesuffix(".gz") if given else _origin(source))
 
 
@@ -94,11 +94,11 @@ def _read(path: Path) -> bytes:
         raise SourceError(f"cannot read {path}: {error}; fetch the file again") from error
 
 
-def _check(content: bytes, expected: str | None, what: str) -> None:
+def _check(content: bytes, expected: str | None, what: str, mend: str = "fetch it again") -> None:
     if expected is not None and sha256_bytes(content) != expected:
         raise SourceError(
             f"{what} has sha256 {sha256_bytes(content)}, expected {expected[:12]}…; "
-            "delete it and fetch it again, or describe the new table with its own checksum"
+            f"{mend}, or describe the new table with its own checksum"
         )
 
 

@@ -94,7 +94,7 @@ class _Ways:
 
     def _candidate(self, tag: str, taken: set[str]) -> Path | None:
         """What a person trained last, unless it is damaged or must not run under this name."""
-        path = Path(os.environ.get("CREDIT_HOME", "var"), "bundles", self._dataset, "candidate")
+        path = Path(os.environ.get("CREDIT_HOME") or "var", "bundles", self._dataset, "candidate")
         try:
             return path if self._may_run(tag, read_bundle(path).digest, taken) else None
         except (ContractError, OSError):
