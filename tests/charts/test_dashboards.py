@@ -92,14 +92,16 @@ def test_first_syncs_are_counted_though_their_counter_begins_with_them(tmp_path:
     (syncs,) = [query.expression for query in QUERIES if query.panel == "Syncs"]
     test = {
         "input_series": [
+            {"series": 'argocd_app_info{name="a"}', "values": "1x200"},
             {"series": 'argocd_app_sync_total{name="a", phase="Succeeded"}', "values": "3x200"},
+            {"series": 'argocd_app_sync_total{name="before", phase="Failed"}', "values": "1x200"},
             {"series": 'argocd_app_sync_total{name="a", phase="Failed"}', "values": "_x100 1x100"},
             {"series": 'argocd_app_sync_total{name="a", phase="Error"}', "values": "_x110 1x90"},
         ],
         "interval": "1m",
         "promql_expr_test": [
             {"expr": failed, "eval_time": time, "exp_samples": [{"labels": "{}", "value": count}]}
-            for time, count in (("90m", 0), ("105m", 1), ("115m", 2), ("180m", 0))
+            for time, count in (("30m", 0), ("90m", 0), ("105m", 1), ("115m", 2), ("180m", 0))
         ]
         + [
             {

@@ -110,9 +110,13 @@ def _failed() -> str:
 
 
 def _synced(window: str, matcher: str = "") -> str:
-    """Syncs that ended in a window. The first of its sort makes the counter, which then has not increased."""
+    """Syncs that ended in a window. The first of its sort makes the counter, which then has not increased.
+
+    Where Prometheus has not looked for that long, every counter is new, and its first is not counted.
+    """
     syncs = f"argocd_app_sync_total{matcher}"
-    return f"{syncs} unless {syncs} offset {window} or increase({syncs}[{window}])"
+    looked = f"group({APPLICATIONS} offset {window})"
+    return f"{syncs} unless {syncs} offset {window} and on () {looked} or increase({syncs}[{window}])"
 
 
 def _waiting() -> str:
