@@ -251,4 +251,5 @@ def test_both_application_sets_refuse_missing_keys() -> None:
 def test_argo_cd_is_pinned_in_one_place() -> None:
     install = yaml.safe_load((ROOT / "argocd/install.yaml").read_text())
     assert f"/{install['version']}/" in install["manifest"]
-    assert run("git", "grep", "-l", r"argoproj/argocd\(:\|@\)").stdout == ""
+    others = run("git", "grep", "-l", r"argoproj/argocd\(:\|@\)")
+    assert (others.returncode, others.stdout) == (1, ""), others.stderr

@@ -50,7 +50,7 @@ def test_the_git_server_runs_the_image_of_the_argo_cd_that_is_installed(
         {"kind": "Service", "metadata": {"name": "argocd-repo-server"}, "spec": {}},
         {"kind": "Deployment", "metadata": {"name": "argocd-repo-server"}, "spec": pods},
     ]
-    (tmp_path / "manifest.yaml").write_text(yaml.safe_dump_all(of_the_site))
+    (tmp_path / "manifest.yaml").write_text(f"---\n# a mirror's\n---\n{yaml.safe_dump_all(of_the_site)}")
     monkeypatch.setenv("ARGOCD_MANIFEST", str(tmp_path / "manifest.yaml"))
     git_server.start(argocd.image())
     (server,) = [found for found in yaml.safe_load_all(applied.read_text()) if found["kind"] == "StatefulSet"]

@@ -89,7 +89,7 @@ def _manifest() -> list[Object]:
 
 @cache
 def _objects(source: str) -> list[Object]:
-    return list(yaml.load_all(_read(source), yaml.CSafeLoader))
+    return [found for found in yaml.load_all(_read(source), yaml.CSafeLoader) if found]
 
 
 def _made_by(applications: Object) -> list[str]:
