@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from errno import EINVAL
 from threading import Event, Lock, Thread
 from typing import Any
 
@@ -61,8 +62,13 @@ class Lease:
 
     def renew(self) -> None:
         """Still be the holder."""
-        with reaching(self._place, "the lease cannot be renewed, another monitor may write there"):
-            self._write(IfMatch=self._tag)
+        with reaching(self._place, "the lease cannot be renewed"):
+            try:
+                self._write(IfMatch=self._tag)
+            except OSError as error:
+                if error.errno != EINVAL:  # by which s3fs says that a condition did not hold
+                    raise
+                raise ReportError(f"{self._place}: the lease was lost, another monitor is writing there") from None
 
     def give_back(self) -> None:
         """Let the next one in at once."""
