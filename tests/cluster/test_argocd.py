@@ -1,4 +1,3 @@
-import os
 from pathlib import Path
 
 import pytest
@@ -6,6 +5,8 @@ import yaml
 
 from credit_delivery.cluster import argocd, git_server
 from credit_delivery.cluster.argocd import adapted
+
+from .conftest import Program
 
 ABOUT = yaml.safe_load((Path(__file__).parents[2] / "argocd/install.yaml").read_text())
 MANIFEST = [
@@ -33,11 +34,9 @@ def test_all_else_stays_and_is_put_in_its_namespace() -> None:
 
 
 @pytest.fixture
-def applied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def applied(program: Program, tmp_path: Path) -> Path:
     """Where a kubectl that obeys leaves what it was given."""
-    (tmp_path / "kubectl").write_text(f"#!/bin/sh\n[ $3 != apply ] || cat > {tmp_path}/applied\n")
-    (tmp_path / "kubectl").chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    program("kubectl", f"#!/bin/sh\n[ $3 != apply ] || cat > {tmp_path}/applied\n")
     return tmp_path / "applied"
 
 

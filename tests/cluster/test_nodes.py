@@ -1,4 +1,3 @@
-import os
 import subprocess
 from pathlib import Path
 
@@ -6,6 +5,8 @@ import pytest
 
 from credit_delivery.cluster import nodes
 from credit_delivery.errors import ToolsMissingError
+
+from .conftest import Program
 
 GIB = 2**30
 # Docker as far as it is asked: its memory. No cluster is there.
@@ -19,11 +20,9 @@ def git(*arguments: str) -> None:
 
 
 @pytest.fixture
-def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def machine(program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("docker", "helm", "kind", "kubectl"):
-        (tmp_path / name).write_text(QUIET)
-        (tmp_path / name).chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+        program(name, QUIET)
     git("init", "--quiet", str(tmp_path / "whole"))
     for message in ("Begin", "Go on"):
         git("-C", str(tmp_path / "whole"), "commit", "--quiet", "--allow-empty", "--message", message)

@@ -1,5 +1,4 @@
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +7,8 @@ import pytest
 from credit_delivery.cluster import status
 from credit_delivery.environments import model_file, read_model
 from credit_delivery.repository import Repository
+
+from .conftest import Program
 
 ROOT = Path(__file__).parents[2]
 PIN = read_model((ROOT / model_file("staging")).read_text(), model_file("staging"))
@@ -35,10 +36,8 @@ else:
 
 
 @pytest.fixture
-def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    (tmp_path / "kubectl").write_text(KUBECTL)
-    (tmp_path / "kubectl").chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+def cluster(program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    program("kubectl", KUBECTL)
     monkeypatch.setenv("CLUSTER", str(tmp_path / "cluster.json"))
     monkeypatch.chdir(ROOT)
 

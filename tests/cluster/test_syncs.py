@@ -1,5 +1,4 @@
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +6,8 @@ import pytest
 
 from credit_delivery.cluster import syncs
 from credit_delivery.errors import ClusterError
+
+from .conftest import Program
 
 COMMIT, OTHER, VERSION = "a" * 40, "b" * 40, "77.14.0"
 RETRY = {"limit": 10, "refresh": True}
@@ -43,10 +44,8 @@ def application(name: str, phase: str, revision: str, **source: str) -> dict[str
 
 
 @pytest.fixture
-def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    (tmp_path / "kubectl").write_text(KUBECTL)
-    (tmp_path / "kubectl").chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+def cluster(program: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    program("kubectl", KUBECTL)
     monkeypatch.setenv("CLUSTER", str(tmp_path / "cluster.json"))
 
     def operations(
