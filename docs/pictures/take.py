@@ -21,6 +21,7 @@ from urllib.parse import quote
 from mlflow import MlflowClient
 from playwright.sync_api import Page, sync_playwright
 
+from credit_training.files import home
 from credit_training.serving import free_port
 
 HERE = Path(__file__).parent
@@ -42,7 +43,7 @@ def main() -> None:
         with server([str(BIN / "credit-train"), "mlflow", "--port", str(port)], f"http://127.0.0.1:{port}/health"):
             compare(page, port, dataset)
         port = free_port()
-        bundle = Path(os.environ.get("CREDIT_HOME") or "var") / "bundles" / dataset / "candidate"
+        bundle = home() / "bundles" / dataset / "candidate"
         command = [
             "serve",
             "--bundle",

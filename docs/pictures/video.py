@@ -18,9 +18,10 @@ from tempfile import TemporaryDirectory
 from playwright.sync_api import Page, expect, sync_playwright
 from take import BIN, FLAGS, chromium, stop
 
+from credit_training.files import home
 from credit_training.serving import free_port
 
-TARGET = Path(os.environ.get("CREDIT_HOME") or "var") / "video" / "scoring-api.webm"
+TARGET = home() / "video" / "scoring-api.webm"
 WIDTH, HEIGHT = 1280, 800
 READ_MS, LOOK_MS = 5000, 2800
 SHORTEST_S, LONGEST_S = 60, 120
@@ -63,7 +64,7 @@ pre{white-space:pre-wrap;overflow-wrap:anywhere}</style><pre></pre>"""
 def main() -> None:
     """Play the scenes and write the film."""
     dataset = os.environ.get("DATASET", "taiwan")
-    bundle = Path(os.environ.get("CREDIT_HOME") or "var") / "bundles" / dataset / "candidate"
+    bundle = home() / "bundles" / dataset / "candidate"
     port = free_port()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)

@@ -14,12 +14,13 @@ from credit_contract.bundle import read_bundle
 from credit_delivery.errors import CommandFailedError, ReleaseError
 from credit_delivery.programs import run
 from credit_delivery.record import ReleaseRecord
+from credit_training.files import home
 from scoring_api.model import ServedModel, load
 
 
 def kept(root: Path, tag: str) -> Path:
     """Where a released bundle is kept on this machine."""
-    return root / (os.environ.get("CREDIT_HOME") or "var") / "releases" / tag
+    return root / home() / "releases" / tag
 
 
 def released(root: Path, record: ReleaseRecord) -> ServedModel:

@@ -6,7 +6,6 @@ Parses and prints. Steps are imported when their verb runs, so that help comes a
 from __future__ import annotations
 
 import argparse
-import os
 import tempfile
 from collections.abc import Callable
 from datetime import datetime
@@ -109,8 +108,9 @@ def _candidate(repository: Repository, chosen: argparse.Namespace, folder: Path)
 
         return retraining.download(chosen.dataset, folder)
     from credit_delivery.candidate import download
+    from credit_training.files import home
 
-    return download(chosen.dataset, repository.root / (os.environ.get("CREDIT_HOME") or "var"), folder)
+    return download(chosen.dataset, repository.root / home(), folder)
 
 
 def _promote(chosen: argparse.Namespace) -> None:

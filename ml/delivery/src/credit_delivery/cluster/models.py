@@ -20,6 +20,7 @@ from credit_delivery.holdout import source, trainer
 from credit_delivery.programs import run
 from credit_delivery.record import ReleaseRecord
 from credit_delivery.repository import Repository
+from credit_training.files import home
 
 TRAINING = Path("var/kind/training")
 """Training's own folder here, so that a person's candidate stays what it was."""
@@ -94,7 +95,7 @@ class _Ways:
 
     def _candidate(self, tag: str, taken: set[str]) -> Path | None:
         """What a person trained last, unless it is damaged or must not run under this name."""
-        path = Path(os.environ.get("CREDIT_HOME") or "var", "bundles", self._dataset, "candidate")
+        path = home() / "bundles" / self._dataset / "candidate"
         try:
             return path if self._may_run(tag, read_bundle(path).digest, taken) else None
         except (ContractError, OSError):
@@ -103,6 +104,6 @@ class _Ways:
     def _trained(self, tag: str) -> Path:
         """A model of its own: the tag's number is the seed."""
         self._say(f"there is no model {tag} yet: training it takes some minutes")
-        home, seed = {"CREDIT_HOME": str(TRAINING)}, tag.rpartition("-")[2]
-        run([trainer(), "run", f"dataset={self._dataset}", f"seed={seed}", *SHORT], environment=home)
+        environment, seed = {"CREDIT_HOME": str(TRAINING)}, tag.rpartition("-")[2]
+        run([trainer(), "run", f"dataset={self._dataset}", f"seed={seed}", *SHORT], environment=environment)
         return TRAINING / "bundles" / self._dataset / "candidate"

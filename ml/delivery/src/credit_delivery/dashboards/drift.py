@@ -43,19 +43,18 @@ def _window() -> Panels:
 
 def _promised() -> Panels:
     return (
-        series(
-            "Gini: promised and realised",
-            units.PercentUnit,
-            ("promised to the same", _gauge("promised", 'figure="gini"')),
-            ("realised", _gauge("realised", 'figure="gini"')),
-            about="Both of the vintage that matured last: of its decisions whose outcome is known.",
-        ),
-        series(
-            "Default rate: promised and realised",
-            units.PercentUnit,
-            ("promised to the same", _gauge("realised", 'figure="expected_default_rate"')),
-            ("realised", _gauge("realised", 'figure="default_rate"')),
-            about="Both of the vintage that matured last: of its decisions whose outcome is known.",
+        *(
+            series(
+                f"{figure}: promised and realised",
+                units.PercentUnit,
+                ("promised to the same", promised),
+                ("realised", _gauge("realised", realised)),
+                about="Both of the vintage that matured last: of its decisions whose outcome is known.",
+            )
+            for figure, promised, realised in (
+                ("Gini", _gauge("promised", 'figure="gini"'), 'figure="gini"'),
+                ("Default rate", _gauge("realised", 'figure="expected_default_rate"'), 'figure="default_rate"'),
+            )
         ),
         series(
             "Estimated before outcomes",
