@@ -22,7 +22,7 @@ import fsspec
 
 from credit_contract.decision import ChainHead, StoredDecision, row_hash
 from drift_monitor.errors import ArchiveError, SettingsError
-from drift_monitor.place import is_absence, reaching
+from drift_monitor.place import entries, reaching
 
 NAME = re.compile(r"(?P<writer>.+)\.(?P<first>\d{12})-(?P<last>\d{12})-(?P<hash>[0-9a-f]{64})\.jsonl\.gz")
 
@@ -53,12 +53,7 @@ class Archive:
     def pieces(self) -> list[Piece]:
         """Everything that was archived, by the names alone; what has another name is not the archive's."""
         with reaching(self._place, "cannot be listed", ArchiveError):
-            try:
-                paths = self._files.ls(self._root, detail=False, refresh=True)
-            except FileNotFoundError as error:
-                if is_absence(error, self._root):
-                    return []
-                raise
+            paths = entries(self._files, self._root, detail=False)
         names = sorted(path.rsplit("/", 1)[-1] for path in paths)
         return [_piece(found) for name in names if (found := NAME.fullmatch(name))]
 

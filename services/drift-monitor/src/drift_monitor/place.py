@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from drift_monitor.errors import MonitorError, ReportError
 
@@ -35,6 +36,16 @@ def reaching(place: str, failed: str, kind: type[MonitorError] = ReportError) ->
 def is_absence(error: FileNotFoundError, path: str) -> bool:
     """Whether the file that is not there is the one asked for, and not one of the credentials."""
     return error.filename in (None, path)
+
+
+def entries(files: Any, path: str, *, detail: bool) -> list[Any]:
+    """What a folder holds now, as paths or in `detail`; nothing where it is not there. Raises what the files raise."""
+    try:
+        return list(files.ls(path, detail=detail, refresh=True))
+    except FileNotFoundError as error:
+        if is_absence(error, path):
+            return []
+        raise
 
 
 def _is_of_the_place(error: Exception) -> bool:

@@ -23,7 +23,7 @@ from credit_contract.schema import Frozen
 from drift_monitor.document import Index, WindowVerdict
 from drift_monitor.errors import NotFoundError, ReportError, SettingsError
 from drift_monitor.lease import Lease
-from drift_monitor.place import ADVICE, is_absence, reaching
+from drift_monitor.place import ADVICE, entries, is_absence, reaching
 from drift_monitor.retraining import Ledger
 
 VERDICT = "verdict.json"
@@ -150,13 +150,8 @@ class ReportStore:
 
     def _windows(self) -> list[str]:
         with reaching(self._place, "cannot be listed"):
-            try:
-                entries = self._files.ls(self._root, detail=True, refresh=True)
-            except FileNotFoundError as error:
-                if is_absence(error, self._root):
-                    return []
-                raise
-        names = (entry["name"].rsplit("/", 1)[-1] for entry in entries if entry["type"] == "directory")
+            found = entries(self._files, self._root, detail=True)
+        names = (entry["name"].rsplit("/", 1)[-1] for entry in found if entry["type"] == "directory")
         return sorted(name for name in names if WINDOW.fullmatch(name))
 
     def _parsed(self, kind: type[Document], name: str) -> Document:
